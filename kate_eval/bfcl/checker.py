@@ -1,0 +1,116 @@
+"""Verdicts: the official checkers, applied to results we decode and execute ourselves.
+
+Source: bfcl-eval 2026.3.23, `eval_checker/eval_runner.py` and `multi_turn_checker.py`. A *result* has
+the shape of the official result files: for single-turn entries one response, for multi-turn entries a
+list of turns of responses; a response is `[{name: arguments JSON}, ...]` or text.
+
+Departure: where an official checker raises on what a model wrote (and the official run then stops),
+the verdict is "wrong", with error type "checker:<exception>".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kate_eval.bfcl import engine
+from kate_eval.bfcl.categories import Mode, has_gold, language_of
+from kate_eval.bfcl.data import Entry
+from kate_eval.bfcl.decode import DecodeError, decode_fc, decode_prompt, executable_calls
+from kate_eval.bfcl.environment import Environment
+from kate_eval.bfcl.gold import multi_turn_gold
+from kate_eval.episode import Call
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a result is correct, and if not, the official error type and message."""
+
+    correct: bool
+    error_type: str = ""
+    message: str = ""
+
+
+CORRECT = Verdict(True)
+
+
+def check(entry: Entry, result: Any, mode: Mode) -> Verdict:
+    """The verdict on an entry's result.
+
+    Args:
+        entry: the benchmark entry.
+        result: in the shape of the official result files (see the module's docstring).
+        mode: "fc" or "prompt", the format of the responses.
+    """
+    try:
+        if entry.multi_turn:
+            return _check_multi_turn(entry, result, mode)
+        if not has_gold(entry.category):
+            return _check_relevance(entry, result, mode)
+        return _check_single_turn(entry, result, mode)
+    except DecodeError as ex:
+        return Verdict(False, "ast_decoder:decoder_failed", str(ex))
+    except Exception as ex:  # the official checkers index and compare without care; see the docstring
+        return Verdict(False, f"checker:{type(ex).__name__}", str(ex)[:500])
+
+
+def _decode(response: Any, category: str, mode: Mode) -> list[dict[str, Any]]:
+    return decode_fc(response) if mode == "fc" else decode_prompt(response, language_of(category))
+
+
+def _check_relevance(entry: Entry, response: Any, mode: Mode) -> Verdict:
+    # The official runner decodes Python here for every category.
+    try:
+        decoded = decode_fc(response) if mode == "fc" else decode_prompt(response, "python")
+        called = not engine.official().is_empty_output(decoded)
+    except DecodeError:
+        called = False
+    if called == ("irrelevance" not in entry.category):
+        return CORRECT
+    if called:
+        return Verdict(False, "irrelevance_error:decoder_success", "called a function where none applies")
+    return Verdict(False, "relevance_error:decoder_failed", "called no function where one applies")
+
+
+def _check_single_turn(entry: Entry, response: Any, mode: Mode) -> Verdict:
+    decoded = _decode(response, entry.category, mode)
+    if not engine.official().is_call_format(decoded):
+        return Verdict(False, "ast_decoder:decoder_wrong_output_format", "not a list of calls")
+    found = engine.check_ast(entry.functions, decoded, entry.gold, entry.category, mode)
+    if found["valid"]:
+        return CORRECT
+    return Verdict(False, found["error_type"], str(found["error"])[:500])
+
+
+def decode_step(response: Any, mode: Mode) -> list[Call]:
+    """The calls of one multi-turn step; none for text and for anything that does not decode."""
+    try:
+        if mode == "prompt":
+            return executable_calls(decode_prompt(response, "python"))
+        return [Call(name, arguments) for item in decode_fc(response) for name, arguments in item.items()]
+    except DecodeError:
+        return []
+
+
+def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode) -> Verdict:
+    if len(result) != len(entry.gold):
+        return Verdict(
+            False, "multi_turn:force_terminated", f"{len(result)} turns played, gold has {len(entry.gold)}"
+        )
+    model, gold = Environment(entry), Environment(entry)
+    so_far: list[str] = []
+    for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=True)):
+        calls = [call for step in steps for call in decode_step(step, mode)]
+        so_far += [model.execute(call) for call in calls]
+        gold_results = [gold.execute(call) for call in gold_calls]
+        if not gold_calls:
+            continue
+        if not calls:
+            return Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
+        found = engine.official().state_checker(model.instances, gold.instances)
+        if found["valid"]:
+            found = engine.official().response_checker(so_far, gold_results, index)
+        if not found["valid"]:
+            detail = found.get("details", {})
+            evidence = detail.get("differences") or detail.get("missing_items") or ""
+            return Verdict(False, found["error_type"], f"turn {index}: {found['error_message']} {evidence}"[:500])
+    return CORRECT

@@ -1,0 +1,201 @@
+"""From what a model wrote to calls, as bfcl-eval decodes it, without evaluating anything.
+
+Source: bfcl-eval 2026.3.23: OpenAI handler (function calling) and `model_handler/utils.py`
+(prompting). Departures: arithmetic in arguments is computed from literals only, where the official
+decoder runs `eval()` on it; text over MAX_TEXT characters does not decode.
+
+A *decoded* answer is the official shape `[{name: {argument: value}}, ...]`.
+"""
+
+import ast
+import json
+import operator
+from collections.abc import Callable
+from typing import Any, Literal
+
+from kate_eval.bfcl import engine
+from kate_eval.episode import Call
+
+MAX_TEXT = 200_000
+MAX_POWER_BITS = 20_000
+
+Decoded = list[dict[str, Any]]
+
+
+class DecodeError(ValueError):
+    """What the model wrote is not a list of calls."""
+
+
+def decode_fc(response: object) -> Decoded:
+    """Decode function-calling output as it stands in result files: [{name: arguments JSON}, ...].
+
+    Raises:
+        DecodeError: it is text, or an argument is no JSON object. One bad call voids them all.
+    """
+    if not isinstance(response, list):
+        raise DecodeError("the answer has no tool calls")
+    decoded: Decoded = []
+    for call in response:
+        [(name, text)] = call.items()
+        try:
+            arguments = json.loads(text)
+        except (ValueError, RecursionError) as ex:
+            raise DecodeError(f"arguments of {name!r} are no JSON: {ex}") from ex
+        if not isinstance(arguments, dict):
+            raise DecodeError(f"arguments of {name!r} are no JSON object")
+        decoded.append({name: arguments})
+    return decoded
+
+
+def decode_prompt(text: object, language: Literal["python", "java", "javascript"]) -> Decoded:
+    """Decode prompting-mode output: "[f(x=1), g(y='a')]".
+
+    Raises:
+        DecodeError: the text is not a list of calls in the language's syntax.
+    """
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
+        raise DecodeError(f"the answer is no text of at most {MAX_TEXT} characters")
+    text = text.strip("`\n ")
+    text = text if text.startswith("[") else "[" + text
+    text = text if text.endswith("]") else text + "]"
+    try:
+        if language == "java":
+            return _checked(engine.official().parse_java(text[1:-1]))
+        if language == "javascript":
+            return _checked(engine.official().parse_javascript(text[1:-1]))
+        return _decode_python(text)
+    except DecodeError:
+        raise
+    except Exception as ex:  # the parsers' own errors are many; all mean: not a call
+        raise DecodeError(f"not a list of calls: {type(ex).__name__}: {ex}") from ex
+
+
+def _checked(decoded: Any) -> Decoded:
+    # The official parsers return None or {} for text without a call; both fail later as "no calls".
+    return decoded if isinstance(decoded, list) else []
+
+
+def _decode_python(text: str) -> Decoded:
+    body = ast.parse(text.strip().strip("'"), mode="eval").body
+    elements = getattr(body, "elts", None)
+    if isinstance(body, ast.Call):
+        elements = [body]
+    if elements is None:
+        raise DecodeError("not a list of calls")
+    decoded = []
+    for element in elements:
+        if not isinstance(element, ast.Call):
+            raise DecodeError(f"{ast.unparse(element)[:80]!r} is not a call")
+        decoded.append(_call(element))
+    return decoded
+
+
+def _call(node: ast.Call) -> dict[str, Any]:
+    """{name: keyword arguments}; positional arguments are dropped, as the official decoder does."""
+    parts: list[str] = []
+    target: ast.expr = node.func
+    while isinstance(target, ast.Attribute):
+        parts.append(target.attr)
+        target = target.value
+    if isinstance(target, ast.Name):
+        parts.append(target.id)
+    name = ".".join(reversed(parts))
+    return {name: {keyword.arg: _value(keyword.value) for keyword in node.keywords}}
+
+
+def _value(node: ast.expr | None) -> Any:
+    match node:
+        case ast.Constant():
+            return "..." if node.value is Ellipsis else node.value
+        case ast.UnaryOp(operand=ast.Constant(value=int() | float() | complex() as number)):
+            return -number  # the official decoder negates for every unary operator
+        case ast.List():
+            return [_value(item) for item in node.elts]
+        case ast.Tuple():
+            return tuple(_value(item) for item in node.elts)
+        case ast.Dict():
+            return {_value(key): _value(item) for key, item in zip(node.keys, node.values, strict=True)}
+        case ast.BinOp():
+            return _arithmetic(node)
+        case ast.Name():
+            return node.id
+        case ast.Call(keywords=[]):
+            return ast.unparse(node)
+        case ast.Call():
+            return _call(node)
+        case ast.Subscript():
+            return f"{ast.unparse(node.value)}[{ast.unparse(node.slice)}]"
+    raise DecodeError(f"unsupported argument: {type(node).__name__}")
+
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+}
+
+
+def _arithmetic(node: ast.expr) -> Any:
+    """Compute an expression of number literals; strings may only be added."""
+    match node:
+        case ast.Constant(value=int() | float() | complex() | str() as value):
+            return value
+        case ast.UnaryOp() if type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)](_arithmetic(node.operand))
+        case ast.BinOp() if type(node.op) in _OPERATORS:
+            left, right = _arithmetic(node.left), _arithmetic(node.right)
+            if isinstance(left, str) != isinstance(right, str) or (
+                isinstance(left, str) and not isinstance(node.op, ast.Add)
+            ):
+                raise DecodeError("only strings can be added to strings")
+            if isinstance(node.op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
+                if left.bit_length() * abs(right) > MAX_POWER_BITS:
+                    raise DecodeError("the power is too large")
+            return _OPERATORS[type(node.op)](left, right)
+    raise DecodeError("arithmetic in an argument may only hold literals")
+
+
+def executable_calls(decoded: Decoded) -> list[Call]:
+    """Decoded prompting-mode output as calls to execute; nested calls become Call arguments.
+
+    Raises:
+        DecodeError: an argument is an empty dictionary (the official conversion fails on it too).
+    """
+    return [
+        Call(name, {key: _argument(value) for key, value in arguments.items()})
+        for item in decoded
+        for name, arguments in item.items()
+    ]
+
+
+def _argument(value: Any) -> Any:
+    """An argument as the official conversion to call strings has it: {f: {..}} is a nested call."""
+    if not isinstance(value, dict):
+        return value
+    if not value:
+        raise DecodeError("an argument is an empty dictionary")
+    if all(isinstance(item, dict) for item in value.values()):
+        name, arguments = next(iter(value.items()))
+        return Call(str(name), {key: _argument(item) for key, item in arguments.items()})
+    return {str(key): _argument(item) for key, item in value.items()}
+
+
+def render_call(call: Call) -> str:
+    """A call as Python text, "f(x=1, y='a')", as prompting mode writes it."""
+    arguments = ", ".join(f"{name}={_render(value)}" for name, value in call.arguments.items())
+    return f"{call.name}({arguments})"
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, Call):
+        return render_call(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"'{key}': {_render(item)}" for key, item in value.items()) + "}"
+    return repr(value)

@@ -1,0 +1,128 @@
+"""What an environment shows a solver: an Episode. Benchmarks know no solver, solvers no benchmark.
+
+A task's setup opens one Episode per sample attempt and its cleanup closes it. Live objects can't be
+kept in Inspect's store (they would be logged as null), so they wait here, keyed by the sample's uuid.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant
+from inspect_ai.solver import TaskState
+from inspect_ai.tool import ToolInfo
+
+from kate_eval.errors import EpisodeError
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tool call: the tool's name as offered to the model, and its arguments by name."""
+
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Canonical text: equal calls have equal keys, whatever the order of their arguments."""
+        return f"{self.name}({json.dumps(self.arguments, sort_keys=True, default=repr)})"
+
+
+@dataclass(frozen=True)
+class Action:
+    """What the agent does in one step: tool calls, or (with none) a reply that ends its turn.
+
+    Attributes:
+        message: the assistant message that goes into the conversation.
+        calls: the decoded calls, in order; empty for a reply or an undecodable answer.
+        error: why the answer could not be decoded, if it could not.
+    """
+
+    message: ChatMessageAssistant
+    calls: tuple[Call, ...] = ()
+    error: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Canonical text of the calls; "" for a reply. Actions that do the same have equal keys."""
+        return "\n".join(call.key for call in self.calls)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The start of a user turn: what the user says, and the text to retrieve knowledge by."""
+
+    index: int
+    messages: tuple[ChatMessage, ...]
+    query: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the environment answers to an action: messages to append, and whether the turn is over."""
+
+    messages: tuple[ChatMessage, ...]
+    turn_over: bool
+
+
+class Episode(Protocol):
+    """One sample's environment, for one attempt. Not shared, not reused."""
+
+    benchmark: str
+    entry_id: str
+    classes: frozenset[str]
+    """Groups of tools the entry involves; empty where the benchmark has none."""
+    one_call: bool
+    """Whether the method's "one call per step" applies (multi-turn environments)."""
+
+    @property
+    def tools(self) -> Sequence[ToolInfo]:
+        """The tools offered now, as the model's tool list (empty where the prompt describes them)."""
+
+    @property
+    def docs(self) -> Sequence[dict[str, Any]]:
+        """The documentation of the tools offered now, for prompts that must describe them in text."""
+
+    def next_turn(self) -> Turn | None:
+        """Start the next user turn; None when the episode is over."""
+
+    def decode(self, message: ChatMessageAssistant) -> Action:
+        """Turn a model's answer into an action. Never raises for what a model wrote."""
+
+    def encode(self, calls: Sequence[Call], reply: str = "") -> Action:
+        """Build the action for given calls (or, with none, a reply) in the model's own format."""
+
+    def first_call(self, action: Action) -> Action:
+        """The action cut down to its first call."""
+
+    def step(self, action: Action) -> Observation:
+        """Play the action."""
+
+
+_LIVE: dict[str, Episode] = {}
+
+
+def open_episode(state: TaskState, episode: Episode) -> None:
+    """Register the live episode of a sample attempt."""
+    _LIVE[state.uuid] = episode
+
+
+def current_episode(state: TaskState) -> Episode:
+    """The live episode of the sample.
+
+    Raises:
+        EpisodeError: no task of ours set one up for this sample.
+    """
+    episode = _LIVE.get(state.uuid)
+    if episode is None:
+        raise EpisodeError(
+            f"No episode is open for sample {state.sample_id!r}. This solver plays kate-eval tasks, "
+            "for instance: inspect eval kate_eval/bfcl --solver kate"
+        )
+    return episode
+
+
+def close_episode(state: TaskState) -> None:
+    """Drop the sample's episode; safe to call twice."""
+    _LIVE.pop(state.uuid, None)

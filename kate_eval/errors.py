@@ -1,0 +1,41 @@
+"""The errors this package raises: one base class, one type per boundary.
+
+A message says what is wrong, the value received, the choices, and the remedy.
+"""
+
+from collections.abc import Iterable
+
+
+class KateError(Exception):
+    """Base of every error that kate-eval raises on purpose."""
+
+
+class ConfigurationError(KateError):
+    """A parameter that a user passed (task, solver, command) can't be used."""
+
+
+class DatasetError(KateError):
+    """A benchmark's package or data is missing, of another version, or corrupt."""
+
+
+class BankError(KateError):
+    """A knowledge bank is missing, corrupt, or of another benchmark."""
+
+
+class LeakageError(BankError):
+    """The entry under evaluation, or its sibling, is in the bank."""
+
+
+class EndpointError(KateError):
+    """The model endpoint gave something that can't be used (not: a bad answer)."""
+
+
+class EpisodeError(KateError):
+    """The environment was used wrongly, or no episode is open for the sample."""
+
+
+def unknown(kind: str, value: object, choices: Iterable[str], remedy: str = "") -> ConfigurationError:
+    """Build the error for a name that is not among the choices."""
+    listed = ", ".join(sorted(choices)) or "none"
+    text = f"Unknown {kind} {value!r}; choose from: {listed}."
+    return ConfigurationError(f"{text} {remedy}".strip())
