@@ -71,6 +71,8 @@ class Episode(Protocol):
 
     benchmark: str
     entry_id: str
+    related: frozenset[str]
+    """Ids of all entries that share this one's scenario, itself included: knowledge of them would leak."""
     classes: frozenset[str]
     """Groups of tools the entry involves; empty where the benchmark has none."""
     one_call: bool
@@ -99,6 +101,15 @@ class Episode(Protocol):
     def step(self, action: Action) -> Observation:
         """Play the action."""
 
+
+    def outcome(self) -> dict[str, Any]:
+        """What a scorer needs, as JSON data: it must suffice to score the sample again from its log."""
+
+
+SAMPLE_KEY = "kate:sample"
+"""Store key: which entry is played ({"benchmark", "entry", "epoch", "mode"})."""
+STOP_KEY = "kate:stopped"
+"""Store key: why a solver stopped before the episode was over: "limit", or an error's text."""
 
 _LIVE: dict[str, Episode] = {}
 

@@ -24,7 +24,7 @@ from inspect_ai.tool import ToolCall, ToolInfo
 
 from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import Mode, language_of
-from kate_eval.bfcl.data import Entry, class_docs
+from kate_eval.bfcl.data import Entry, siblings
 from kate_eval.bfcl.decode import DecodeError, decode_prompt, executable_calls, render_call
 from kate_eval.bfcl.environment import Environment
 from kate_eval.episode import Action, Call, Observation, Turn
@@ -51,6 +51,7 @@ class BfclEpisode:
     def __init__(self, entry: Entry, mode: Mode) -> None:
         self.entry = entry
         self.entry_id = entry.id
+        self.related = siblings(entry.id)
         self.classes = frozenset(entry.classes)
         self.one_call = entry.multi_turn
         self.mode = mode
@@ -158,6 +159,10 @@ class BfclEpisode:
         self.over = self._steps > engine.official().max_steps
         return Observation(tuple(self._tool_messages(action, results)), turn_over=self.over)
 
+    def outcome(self) -> dict[str, Any]:
+        """The result so far and whether the entry was played to its end, for the scorer."""
+        return {"result": self.result, "over": self.over, "mode": self.mode}
+
     def _response(self, action: Action) -> Any:
         """The action in the shape of the official result files."""
         calls = action.message.tool_calls
@@ -202,6 +207,3 @@ def _class_tool(doc: dict[str, Any], hinted: bool) -> tuple[dict[str, Any], Tool
     tool = found[1]
     assert tool is not None
     return found[0], tool
-
-
-__all__ = ["BfclEpisode", "class_docs"]

@@ -1,0 +1,117 @@
+"""What a sample cost and how its steps were decided, counted by solvers and kept in its store.
+
+The scorer below brings the counters into the log's results, beside the benchmark's own score.
+"""
+
+import logging
+import math
+from typing import cast
+
+from inspect_ai.model import ModelUsage
+from inspect_ai.scorer import (
+    Metric,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    mean,
+    metric,
+    scorer,
+)
+from inspect_ai.solver import TaskState
+from inspect_ai.util import StoreModel
+from pydantic import Field
+
+from kate_eval.episode import STOP_KEY
+
+logger = logging.getLogger(__name__)
+
+LOW_HIT_RATE = 0.2
+
+
+class Counters(StoreModel):
+    """Counts over one sample attempt, kept in its store."""
+
+    turns: int = 0
+    """User turns started."""
+    hits: int = 0
+    """Turns in which at least one experience was injected."""
+    knowledge: bool = False
+    """Whether knowledge was asked for at all."""
+    steps: int = 0
+    """Actions played."""
+    agreements: int = 0
+    """Steps at which all candidates agreed, among those with more than one candidate."""
+    votes: int = 0
+    """Steps with more than one candidate."""
+    requests: int = 0
+    """Requests to the policy and to critics."""
+    extra_requests: int = 0
+    """Requests beyond one a step: top-ups, perspectives, critics and their retries."""
+    candidates: int = 0
+    """Candidate actions received."""
+    parse_failures: int = 0
+    """Candidates whose calls could not be decoded, and critics' answers that could not be used."""
+    tokens: dict[str, int] = Field(default_factory=dict)
+    """Tokens by role and direction: "policy_input", "critic_output", ..."""
+
+    def add_request(self, role: str, usage: ModelUsage | None) -> None:
+        """Count one request and its tokens."""
+        self.requests += 1
+        if usage is not None:
+            tokens = dict(self.tokens)
+            for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+                tokens[f"{role}_{direction}"] = tokens.get(f"{role}_{direction}", 0) + count
+            self.tokens = tokens
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
+
+
+@metric
+def hit_rate() -> Metric:
+    """Share of turns with knowledge injected; warns where it is low. Absent without knowledge."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        counted = [s.score.metadata or {} for s in scores]
+        turns = sum(c.get("turns", 0) for c in counted if c.get("knowledge"))
+        hits = sum(c.get("hits", 0) for c in counted if c.get("knowledge"))
+        rate = _ratio(hits, turns)
+        if rate < LOW_HIT_RATE:
+            logger.warning(
+                "Knowledge was injected in only %.0f%% of %d turns: this run says little about knowledge. "
+                "Lower the threshold (-S threshold=...) or use a bank nearer to the task.",
+                100 * rate,
+                turns,
+            )
+        return cast(Value, rate)
+
+    return compute
+
+
+@scorer(metrics={"*": [mean()]})
+def run_counters() -> Scorer:
+    """Per sample: requests, tokens by role, agreement, retrieval hits, parse failures, errors."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        counters = state.store_as(Counters)
+        stopped = state.store.get(STOP_KEY)
+        value: dict[str, float] = {
+            "errored": float(stopped is not None and stopped != "limit"),
+            "requests": counters.requests,
+            "extra_requests": counters.extra_requests,
+            "parse_failures": counters.parse_failures,
+            "agreement_rate": _ratio(counters.agreements, counters.votes),
+            "retrieval_hit_rate": _ratio(counters.hits, counters.turns) if counters.knowledge else math.nan,
+            "tokens_policy": _role_tokens(counters, "policy"),
+            "tokens_critic": _role_tokens(counters, "critic"),
+        }
+        return Score(value=dict(value), metadata=counters.model_dump(exclude={"store", "instance"}))
+
+    return score
+
+
+def _role_tokens(counters: Counters, role: str) -> int:
+    return sum(count for key, count in counters.tokens.items() if key.startswith(role))

@@ -1,0 +1,101 @@
+"""Weighted means over groups of samples, with standard errors clustered by the underlying entry.
+
+Source of the clustered estimate: Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), appendix A,
+with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One sample's value, the group it counts in, and the cluster it is correlated within."""
+
+    value: float
+    group: str
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its standard error; `n` samples in `clusters` clusters."""
+
+    mean: float
+    stderr: float
+    n: int
+    clusters: int
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """The normal-approximation interval around the mean (not clipped)."""
+        z = NormalDist().inv_cdf(0.5 + level / 2)
+        return self.mean - z * self.stderr, self.mean + z * self.stderr
+
+    def p_value(self) -> float:
+        """Two-sided p-value that the mean is zero (normal approximation); nan without spread."""
+        if not self.stderr:
+            return math.nan
+        return 2 * (1 - NormalDist().cdf(abs(self.mean) / self.stderr))
+
+
+def weighted_mean(observed: Iterable[Observed], weights: Mapping[str, float]) -> Estimate:
+    """The sum over groups of weight x group mean, with a clustered standard error.
+
+    Args:
+        observed: samples; groups without a weight are ignored.
+        weights: group -> weight; every group must have at least one sample.
+
+    Raises:
+        ValueError: a weighted group has no samples.
+    """
+    groups: dict[str, list[Observed]] = defaultdict(list)
+    for item in observed:
+        if item.group in weights:
+            groups[item.group].append(item)
+    missing = sorted(set(weights) - set(groups))
+    if missing:
+        raise ValueError(f"no samples in {', '.join(missing)}")
+    means = {group: fmean(item.value for item in items) for group, items in groups.items()}
+    influence: dict[str, float] = defaultdict(float)
+    for group, items in groups.items():
+        for item in items:
+            influence[item.cluster] += weights[group] * (item.value - means[group]) / len(items)
+    count = len(influence)
+    correction = count / (count - 1) if count > 1 else 0.0
+    return Estimate(
+        mean=sum(weight * means[group] for group, weight in weights.items()),
+        stderr=math.sqrt(correction * sum(value**2 for value in influence.values())),
+        n=sum(len(items) for items in groups.values()),
+        clusters=count,
+    )
+
+
+def paired_difference(
+    first: Mapping[str, Observed], second: Mapping[str, Observed], weights: Mapping[str, float]
+) -> Estimate:
+    """The weighted mean of (first - second) over the samples that both have.
+
+    Args:
+        first: sample key -> observed value.
+        second: the same for what it is compared with.
+        weights: group -> weight.
+    """
+    shared = [key for key in first if key in second]
+    differences = [
+        Observed(first[key].value - second[key].value, first[key].group, first[key].cluster) for key in shared
+    ]
+    return weighted_mean(differences, weights)
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The q-quantile by linear interpolation; nan of nothing."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    position = q * (len(ordered) - 1)
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)

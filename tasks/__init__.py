@@ -1,0 +1,1 @@
+"""Inspect task files: thin, one a benchmark."""
