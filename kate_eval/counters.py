@@ -5,7 +5,6 @@ The scorer below brings the counters into the log's results, beside the benchmar
 
 import logging
 import math
-from typing import cast
 
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import (
@@ -72,26 +71,23 @@ def _ratio(part: int, whole: int) -> float:
 
 @metric
 def hit_rate() -> Metric:
-    """Share of turns with knowledge injected; warns where it is low. Absent without knowledge."""
+    """Mean share of turns with knowledge injected, over the samples that asked for it; warns if low."""
 
     def compute(scores: list[SampleScore]) -> Value:
-        counted = [s.score.metadata or {} for s in scores]
-        turns = sum(c.get("turns", 0) for c in counted if c.get("knowledge"))
-        hits = sum(c.get("hits", 0) for c in counted if c.get("knowledge"))
-        rate = _ratio(hits, turns)
+        rates = [score.score.as_float() for score in scores]
+        rate = sum(rates) / len(rates) if rates else math.nan
         if rate < LOW_HIT_RATE:
             logger.warning(
-                "Knowledge was injected in only %.0f%% of %d turns: this run says little about knowledge. "
+                "Knowledge was injected in only %.0f%% of the turns: this run says little about knowledge. "
                 "Lower the threshold (-S threshold=...) or use a bank nearer to the task.",
                 100 * rate,
-                turns,
             )
-        return cast(Value, rate)
+        return rate
 
     return compute
 
 
-@scorer(metrics={"*": [mean()]})
+@scorer(metrics={"retrieval_hit_rate": [hit_rate()], "*": [mean()]})
 def run_counters() -> Scorer:
     """Per sample: requests, tokens by role, agreement, retrieval hits, parse failures, errors."""
 

@@ -15,4 +15,4 @@ def bfcl(categories: str | list[str] = "multi_turn", split: str = "test", mode: 
         split: train (even index), test (odd index) or all.
         mode: fc (tools through the API) or prompt (tools described in the system prompt).
     """
-    return bfcl_task(categories, split, mode, solver=baseline())
+    return bfcl_task(categories, split, mode, default_solver=baseline())

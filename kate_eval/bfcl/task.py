@@ -20,7 +20,7 @@ from kate_eval.bfcl.categories import (
 )
 from kate_eval.bfcl.play import BfclEpisode
 from kate_eval.bfcl.scorer import RESULT_KEY, bfcl_verdict
-from kate_eval.counters import hit_rate, run_counters
+from kate_eval.counters import run_counters
 from kate_eval.episode import SAMPLE_KEY, close_episode, open_episode
 from kate_eval.errors import unknown
 
@@ -31,7 +31,7 @@ DEFAULTS = GenerateConfig(max_tokens=3000, max_retries=5, attempt_timeout=300)
 """Inspect retries for ever by default; the method allows 3,000 new tokens a step."""
 
 
-def bfcl_task(categories: str | Sequence[str], split: str, mode: str, solver: Solver) -> Task:
+def bfcl_task(categories: str | Sequence[str], split: str, mode: str, default_solver: Solver) -> Task:
     """Assemble the task.
 
     Raises:
@@ -48,7 +48,7 @@ def bfcl_task(categories: str | Sequence[str], split: str, mode: str, solver: So
     return Task(
         dataset=MemoryDataset([sample_of(entry, mode) for entry in entries], name=f"BFCL-V3 {split}"),
         setup=open_bfcl(),
-        solver=solver,
+        solver=default_solver,
         cleanup=_close,
         scorer=[bfcl_verdict(), run_counters()],
         config=DEFAULTS,
@@ -103,6 +103,3 @@ def open_bfcl() -> Solver:
 
 async def _close(state: TaskState) -> None:
     close_episode(state)
-
-
-__all__ = ["bfcl_task", "hit_rate", "open_bfcl", "sample_of"]

@@ -1,0 +1,1 @@
+"""Acquisition: a module a knowledge form."""

@@ -1,0 +1,76 @@
+"""Retrieval: the items most similar to a query, among those that share a class with the entry.
+
+Source: KATE, section 3.2: top k above a threshold over all involved classes, without duplicates.
+Exact search; the query is embedded once.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kate_eval.knowledge.bank import Bank
+from kate_eval.knowledge.embed import LexicalIndex
+from kate_eval.knowledge.item import Experience
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """An item and its similarity to the query, in [0, 1]."""
+
+    item: Experience
+    similarity: float
+
+
+class Retriever:
+    """Search over one bank; shared by all samples of a run (it changes only its caches)."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self._index = LexicalIndex([item.question for item in bank.items])
+        self._masks: dict[tuple[Set[str], str], npt.NDArray[np.bool_]] = {}
+
+    def search(
+        self, query: str, form: str, classes: Set[str], k: int, threshold: float, exclude: Set[str] = frozenset()
+    ) -> list[Retrieved]:
+        """The best items, most similar first; ties in the bank's order.
+
+        Args:
+            query: the text to search by.
+            form: the knowledge form wanted.
+            classes: items must share one of these; empty means any.
+            k: how many at most.
+            threshold: similarity that an item must exceed.
+            exclude: sources whose items are left out.
+        """
+        scores = np.where(self._mask(frozenset(classes), form), self._index.similarities(query), -1.0)
+        found: list[Retrieved] = []
+        seen: set[str] = set()
+        for position in self._best_first(scores, threshold, k):
+            item = self.bank.items[position]
+            content = f"{item.question}\0{[call.call().key for call in item.calls]}"
+            if item.source in exclude or content in seen:
+                continue
+            seen.add(content)
+            found.append(Retrieved(item, round(float(scores[position]), 4)))
+            if len(found) == k:
+                break
+        return found
+
+    def _best_first(self, scores: npt.NDArray[np.float32], threshold: float, k: int) -> list[int]:
+        """Positions above the threshold, best first; sorts only as many as could be needed."""
+        above = np.flatnonzero(scores > threshold)
+        enough = 50 * max(k, 1)  # room for duplicates and excluded sources
+        if len(above) > enough:
+            above = above[np.argpartition(-scores[above], enough)[:enough]]
+        ordered: list[int] = above[np.lexsort((above, -scores[above]))].tolist()
+        return ordered
+
+    def _mask(self, classes: frozenset[str], form: str) -> npt.NDArray[np.bool_]:
+        key = (classes, form)
+        if key not in self._masks:
+            self._masks[key] = np.array(
+                [i.form == form and (not classes or not classes.isdisjoint(i.classes)) for i in self.bank.items]
+            )
+        return self._masks[key]
