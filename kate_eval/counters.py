@@ -5,6 +5,7 @@ The scorer below brings the counters into the log's results, beside the benchmar
 
 import logging
 import math
+from dataclasses import asdict, dataclass, field
 
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import (
@@ -19,8 +20,6 @@ from inspect_ai.scorer import (
     scorer,
 )
 from inspect_ai.solver import TaskState
-from inspect_ai.util import StoreModel
-from pydantic import Field
 
 from kate_eval.episode import STOP_KEY
 
@@ -29,8 +28,13 @@ logger = logging.getLogger(__name__)
 LOW_HIT_RATE = 0.2
 
 
-class Counters(StoreModel):
-    """Counts over one sample attempt, kept in its store."""
+COUNTERS_KEY = "kate:counters"
+"""Store key of a sample's counters."""
+
+
+@dataclass
+class Counters:
+    """Counts over one sample attempt."""
 
     turns: int = 0
     """User turns started."""
@@ -52,17 +56,16 @@ class Counters(StoreModel):
     """Candidate actions received."""
     parse_failures: int = 0
     """Candidates whose calls could not be decoded, and critics' answers that could not be used."""
-    tokens: dict[str, int] = Field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
     """Tokens by role and direction: "policy_input", "critic_output", ..."""
 
     def add_request(self, role: str, usage: ModelUsage | None) -> None:
         """Count one request and its tokens."""
         self.requests += 1
         if usage is not None:
-            tokens = dict(self.tokens)
             for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
-                tokens[f"{role}_{direction}"] = tokens.get(f"{role}_{direction}", 0) + count
-            self.tokens = tokens
+                key = f"{role}_{direction}"
+                self.tokens[key] = self.tokens.get(key, 0) + count
 
 
 def _ratio(part: int, whole: int) -> float:
@@ -92,7 +95,7 @@ def run_counters() -> Scorer:
     """Per sample: requests, tokens by role, agreement, retrieval hits, parse failures, errors."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        counters = state.store_as(Counters)
+        counters = Counters(**state.store.get(COUNTERS_KEY, {}))
         stopped = state.store.get(STOP_KEY)
         value: dict[str, float] = {
             "errored": float(stopped is not None and stopped != "limit"),
@@ -104,7 +107,7 @@ def run_counters() -> Scorer:
             "tokens_policy": _role_tokens(counters, "policy"),
             "tokens_critic": _role_tokens(counters, "critic"),
         }
-        return Score(value=dict(value), metadata=counters.model_dump(exclude={"store", "instance"}))
+        return Score(value=dict(value), metadata=asdict(counters))
 
     return score
 

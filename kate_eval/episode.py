@@ -28,6 +28,19 @@ class Call:
         """Canonical text: equal calls have equal keys, whatever the order of their arguments."""
         return f"{self.name}({json.dumps(self.arguments, sort_keys=True, default=repr)})"
 
+    @property
+    def text(self) -> str:
+        """The call as Python text, "f(x=1, y='a')"."""
+        return f"{self.name}({', '.join(f'{name}={_text(value)}' for name, value in self.arguments.items())})"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Call):  # prompting mode: a call as another call's argument
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"'{key}': {_text(item)}" for key, item in value.items()) + "}"
+    return repr(value)
+
 
 @dataclass(frozen=True)
 class Action:

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from kate_eval.bfcl.decode import render_call
 from kate_eval.knowledge.retrieve import Retrieved
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -30,7 +29,7 @@ def render_experiences(question: str, found: Sequence[Retrieved]) -> str:
         _template(hit.item.form).substitute(
             number=number,
             question=hit.item.question,
-            calls="\n".join(render_call(call.call()) for call in hit.item.calls),
+            calls="\n".join(call.call().text for call in hit.item.calls),
         )
         for number, hit in enumerate(reversed(found), start=1)
     ]

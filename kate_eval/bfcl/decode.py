@@ -188,14 +188,5 @@ def _argument(value: Any) -> Any:
 
 
 def render_call(call: Call) -> str:
-    """A call as Python text, "f(x=1, y='a')", as prompting mode writes it."""
-    arguments = ", ".join(f"{name}={_render(value)}" for name, value in call.arguments.items())
-    return f"{call.name}({arguments})"
-
-
-def _render(value: Any) -> str:
-    if isinstance(value, Call):
-        return render_call(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"'{key}': {_render(item)}" for key, item in value.items()) + "}"
-    return repr(value)
+    """A call as Python text, as prompting mode writes it."""
+    return call.text

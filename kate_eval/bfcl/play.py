@@ -25,7 +25,7 @@ from inspect_ai.tool import ToolCall, ToolInfo
 from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import Mode, language_of
 from kate_eval.bfcl.data import Entry, siblings
-from kate_eval.bfcl.decode import DecodeError, decode_prompt, executable_calls, render_call
+from kate_eval.bfcl.decode import DecodeError, decode_prompt, executable_calls
 from kate_eval.bfcl.environment import Environment
 from kate_eval.episode import Action, Call, Observation, Turn
 from kate_eval.errors import EpisodeError
@@ -124,7 +124,7 @@ class BfclEpisode:
     def encode(self, calls: Sequence[Call], reply: str = "") -> Action:
         """Build the action for given calls, or a reply, in the model's own format."""
         if self.mode == "prompt":
-            content = "[" + ", ".join(render_call(call) for call in calls) + "]" if calls else reply
+            content = "[" + ", ".join(call.text for call in calls) + "]" if calls else reply
             return Action(ChatMessageAssistant(content=content), tuple(calls))
         tool_calls = [ToolCall(id=self._next_id(), function=c.name, arguments=c.arguments) for c in calls]
         return Action(ChatMessageAssistant(content=reply, tool_calls=tool_calls or None), tuple(calls))
@@ -174,7 +174,7 @@ class BfclEpisode:
     def _tool_messages(self, action: Action, results: Sequence[str]) -> list[ChatMessage]:
         if self.mode == "prompt":
             shown = [
-                {"role": "tool", "name": render_call(call), "content": result}
+                {"role": "tool", "name": call.text, "content": result}
                 for call, result in zip(action.calls, results, strict=True)
             ]
             return [ChatMessageUser(content=repr(shown))]

@@ -1,0 +1,1 @@
+"""Model endpoints of our own; now one: the simulated endpoint."""

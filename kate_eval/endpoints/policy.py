@@ -1,0 +1,116 @@
+"""The simulated model's behaviour: from a situation to answers, as pure functions of a seed.
+
+A step has a difficulty, drawn once from a Beta distribution, so that parallel answers are correlated;
+given it, each answer is an independent draw. The underlying uniform numbers don't depend on the prompt:
+a relevant example, and nothing else in it, moves the threshold they are compared with (common random
+numbers, which make paired differences sharp).
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+from kate_eval.bfcl.categories import has_gold
+from kate_eval.endpoints.mistakes import Answer, Step, mistake
+from kate_eval.endpoints.profiles import Profile
+from kate_eval.endpoints.request import Progress, Situation, progress
+from kate_eval.endpoints.script import Pool
+from kate_eval.endpoints.values import invented_arguments
+from kate_eval.episode import Call
+
+DONE = "All of it is done; this closing reply is simulated."
+UNABLE = "I can't do that with what I was given; this reply is simulated, please advise."
+
+
+def answers(
+    situation: Situation, pool: Pool, profile: Profile, seed: str, choices: Sequence[int]
+) -> list[Answer]:
+    """The answers of some choices (by index) at one step.
+
+    Args:
+        situation: what the request shows.
+        pool: plausible values for mistakes.
+        profile: the rates.
+        seed: of the sample and epoch; turn, step and choice are added here.
+        choices: indexes of the independent draws.
+    """
+    state = progress(situation.script.gold[situation.turn], situation.made)
+    seed = step_seed(seed, situation, state)
+    step = _step(situation, state, pool, seed)
+    odds = _odds(situation, step, profile, seed)
+    return [_draw(step, odds, profile, seed, f"{seed}|{situation.nudge}|{choice}") for choice in choices]
+
+
+def step_seed(seed: str, situation: Situation, state: Progress) -> str:
+    """The seed of a step: where it stands in the gold, so that arms which differ elsewhere still pair."""
+    return f"{seed}|{situation.turn}|{state.position}|{state.extras}"
+
+
+def right_answer(situation: Situation) -> tuple[Call, ...]:
+    """The calls of a right answer at this step, whether or not they can be made; () for a reply."""
+    gold = situation.script.gold[situation.turn]
+    remaining = progress(gold, situation.made).remaining
+    return remaining[:1] if situation.script.entry.multi_turn else remaining
+
+
+def _step(situation: Situation, state: Progress, pool: Pool, seed: str) -> Step:
+    script = situation.script
+    offered = tuple(sorted(situation.offered))
+    right = state.remaining[:1] if script.entry.multi_turn else state.remaining
+    if "_relevance" in script.entry.category and not situation.made:
+        right = _any_call(script.docs, offered, seed)
+    following = state.remaining[len(right) :]
+    if any(call.name not in situation.offered for call in right):
+        right = following = ()
+    return Step(script, pool, right, following, offered)
+
+
+def _any_call(docs: dict[str, dict[str, object]], offered: Sequence[str], seed: str) -> tuple[Call, ...]:
+    """Relevance entries have no gold: any call of a function that is offered counts."""
+    rng = Random(f"{seed}|any")
+    names = [name for name in offered if name in docs]
+    if not names:
+        return ()
+    name = rng.choice(names)
+    return (Call(name, invented_arguments(docs[name], rng)),)
+
+
+def _odds(situation: Situation, step: Step, profile: Profile, seed: str) -> float:
+    """The probability that one draw at this step is right."""
+    gold = situation.script.gold[situation.turn]
+    if not step.right:
+        # Nothing was called although something is asked for: abstaining is harder than closing a turn.
+        abstaining = not situation.made and (not gold or not has_gold(situation.script.entry.category))
+        return _difficulty(profile.abstain_skill if abstaining else profile.stop_skill, profile, seed)
+    odds = _difficulty(profile.skill, profile, seed)
+    if any(call.name in situation.shown for call in step.right):
+        odds = _less_wrong(odds, _gain(profile))
+    elif situation.distracted:
+        odds *= 1 - profile.distraction
+    return _less_wrong(odds, profile.depth_gain) if situation.nudge else odds
+
+
+def _difficulty(mean: float, profile: Profile, seed: str) -> float:
+    if mean in (0.0, 1.0):
+        return mean
+    spread = profile.concentration
+    return Random(f"{seed}|difficulty").betavariate(mean * spread, (1 - mean) * spread)
+
+
+def _gain(profile: Profile) -> float:
+    """The share of mistakes that experience avoids: lifts the mean to skill_with_experience."""
+    return (profile.skill_with_experience - profile.skill) / (1 - profile.skill) if profile.skill < 1 else 0.0
+
+
+def _less_wrong(odds: float, share: float) -> float:
+    return odds + (1 - odds) * share
+
+
+def _draw(step: Step, odds: float, profile: Profile, seed: str, draw_seed: str) -> Answer:
+    rng = Random(draw_seed)
+    right, usual, burst = rng.random() < odds, rng.random() < profile.stubborn, rng.random() < profile.burst
+    if not right:
+        return mistake(step, profile.mistakes, Random(f"{seed}|usual") if usual else rng)
+    if not step.right:
+        return Answer(reply=DONE if step.script.gold and not step.following else UNABLE)
+    more = burst and step.following and step.following[0].name in step.offered
+    return Answer((*step.right, step.following[0]) if more else step.right)

@@ -1,0 +1,102 @@
+"""Aggregation: from candidates to the one action to play.
+
+Source: KATE, section 3.3 (arXiv 2606.10875). If all candidates agree, no further request is made; else
+one of these decides. A new aggregator is one function and one line in AGGREGATORS.
+
+Departures: undecodable candidates don't vote (unless all are), and where nobody can decide, the most
+frequent candidate is played, which is the first one among equals.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspect_ai.util import collect
+
+from kate_eval.episode import Action
+from kate_eval.solvers.candidate import Candidate, tally, vote_key
+from kate_eval.solvers.context import Context
+from kate_eval.solvers.critic import Review, review
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The action to play and how it was chosen.
+
+    Attributes:
+        action: what is played.
+        how: "only", "agreed", or the aggregator's name.
+        evidence: votes and critics' answers, as JSON data for the transcript.
+    """
+
+    action: Action
+    how: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+Aggregator = Callable[[Sequence[Candidate], Context], Coroutine[Any, Any, Decision]]
+
+
+async def decide(candidates: Sequence[Candidate], context: Context) -> Decision:
+    """Choose the action: the only candidate, the one all agree on, or the aggregator's."""
+    if len(candidates) == 1:
+        return Decision(candidates[0].action, "only")
+    context.counters.votes += 1
+    ranked = tally(candidates)
+    if len(ranked) == 1 and ranked[0][1] == len(candidates):
+        context.counters.agreements += 1
+        return Decision(ranked[0][0].action, "agreed")
+    return await AGGREGATORS[context.parameters.aggregate](candidates, context)
+
+
+async def first(candidates: Sequence[Candidate], context: Context) -> Decision:
+    """The first candidate: the control that shows what sampling alone does."""
+    return Decision(candidates[0].action, "first")
+
+
+async def majority(candidates: Sequence[Candidate], context: Context) -> Decision:
+    """The most frequent calls; if "no call" wins, the first reply."""
+    ranked = tally(candidates)
+    return Decision(ranked[0][0].action, "majority", {"votes": _votes(ranked)})
+
+
+async def critic(candidates: Sequence[Candidate], context: Context) -> Decision:
+    """One critic sees the distinct candidates and answers with the step to take."""
+    shown = _shortlist(candidates, context)
+    found = await review(shown, context, "general")
+    action = found.action or shown[0].action
+    return Decision(action, "critic", {"votes": _votes(tally(candidates)), "critics": [found.describe()]})
+
+
+async def critic_majority(candidates: Sequence[Candidate], context: Context) -> Decision:
+    """Four critics with different focus vote; a tie goes to the first of them."""
+    shown = _shortlist(candidates, context)
+    reviews: Sequence[Review] = await collect(
+        *(review(shown, context, focus) for focus in ("general", "function", "logic", "state"))
+    )
+    ordered = context.episode.one_call
+    actions = [found.action for found in reviews if found.action is not None]
+    keys = [vote_key(action, ordered) for action in actions]
+    votes = Counter(keys)
+    best = max(keys, key=lambda key: votes[key], default=None)
+    action = actions[keys.index(best)] if best is not None else shown[0].action
+    evidence = {"votes": _votes(tally(candidates)), "critics": [found.describe() for found in reviews]}
+    return Decision(action, "critic_majority", evidence)
+
+
+AGGREGATORS: dict[str, Aggregator] = {
+    "first": first,
+    "majority": majority,
+    "critic": critic,
+    "critic_majority": critic_majority,
+}
+
+
+def _shortlist(candidates: Sequence[Candidate], context: Context) -> list[Candidate]:
+    """The distinct candidates that critics see, most frequent first."""
+    return [candidate for candidate, _ in tally(candidates)][: context.parameters.shortlist]
+
+
+def _votes(ranked: Sequence[tuple[Candidate, int]]) -> list[dict[str, Any]]:
+    return [{"votes": votes, **candidate.describe()} for candidate, votes in ranked]

@@ -1,0 +1,71 @@
+"""Candidates: what a model proposes for one step."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inspect_ai.model import ChatMessageAssistant, ContentReasoning
+
+from kate_eval.episode import Action, Episode
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposed action with the reasoning that came with it."""
+
+    action: Action
+    reasoning: str
+    key: str
+    """Equal for candidates that do the same: all replies have "", undecodable ones "!"."""
+
+    def describe(self) -> dict[str, Any]:
+        """The candidate as JSON data, as critics and the transcript see it."""
+        if self.action.calls:
+            return {"calls": [{"name": c.name, "arguments": c.arguments} for c in self.action.calls]}
+        return {"reply": self.action.message.text}
+
+
+def make_candidate(message: ChatMessageAssistant, episode: Episode, one_call: bool) -> Candidate:
+    """Decode a model's message into a candidate."""
+    action = episode.decode(message)
+    if one_call and episode.one_call:
+        action = episode.first_call(action)
+    return Candidate(action, reasoning_of(message), vote_key(action, ordered=episode.one_call))
+
+
+def vote_key(action: Action, ordered: bool) -> str:
+    """What candidates are compared by: the calls; in single-turn entries as a set."""
+    if action.error is not None:
+        return "!"
+    keys = [call.key for call in action.calls]
+    return "\n".join(keys if ordered else sorted(keys))
+
+
+def reasoning_of(message: ChatMessageAssistant) -> str:
+    """The reasoning of a message, and the text that came with its calls."""
+    parts: list[str] = []
+    if not isinstance(message.content, str):
+        parts += [part.reasoning for part in message.content if isinstance(part, ContentReasoning)]
+    if message.tool_calls and message.text:
+        parts.append(message.text)
+    return "\n".join(part.strip() for part in parts if part.strip())
+
+
+def tally(candidates: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
+    """Distinct candidates with their votes, most votes first, ties in order of appearance.
+
+    Undecodable candidates have no vote, unless all are undecodable.
+    """
+    voting = [c for c in candidates if c.action.error is None] or list(candidates)
+    votes = Counter(c.key for c in voting)
+    first: dict[str, Candidate] = {}
+    for candidate in voting:
+        first.setdefault(candidate.key, candidate)
+    return sorted(((c, votes[key]) for key, c in first.items()), key=lambda pair: -pair[1])
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON for prompts; what JSON can't express is shown by its repr."""
+    return json.dumps(value, ensure_ascii=False, default=repr)

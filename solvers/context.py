@@ -1,0 +1,73 @@
+"""What the parts of the loop share within one sample, and the one way they ask a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspect_ai.model import (
+    CachePolicy,
+    ChatMessage,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+)
+from inspect_ai.tool import ToolInfo
+
+from kate_eval.counters import Counters
+from kate_eval.episode import Episode
+from kate_eval.errors import EndpointError
+from kate_eval.solvers.parameters import Parameters
+
+
+@dataclass
+class Context:
+    """One sample being solved."""
+
+    episode: Episode
+    parameters: Parameters
+    counters: Counters
+    policy: Model
+    critic: Model
+    conversation: list[ChatMessage] = field(default_factory=list)
+    one_choice: bool = False
+    """Whether this endpoint was seen to ignore the number of choices."""
+
+    async def ask(
+        self,
+        messages: Sequence[ChatMessage],
+        tools: Sequence[ToolInfo],
+        config: GenerateConfig,
+        *,
+        critic: bool = False,
+        variant: int = 0,
+    ) -> ModelOutput:
+        """One request, counted.
+
+        Args:
+            messages: the conversation to send.
+            tools: the tools to offer.
+            config: what differs from the model's own configuration.
+            critic: ask the model in the critic's role instead of the policy.
+            variant: number of the request among otherwise equal ones. It keeps a cache from answering
+                them all alike, and a fixed seed from making them all alike.
+
+        Raises:
+            EndpointError: the answer holds no choices.
+        """
+        model = self.critic if critic else self.policy
+        own = model.config
+        if variant:
+            if own.seed is not None:
+                config = config.model_copy(update={"seed": own.seed + variant})
+            if own.cache:
+                config = config.model_copy(update={"cache": _scoped(own.cache, variant)})
+        output = await model.generate(list(messages), tools=list(tools), config=config)
+        self.counters.add_request("critic" if critic else "policy", output.usage)
+        if not output.choices:
+            detail = f": {output.error}" if output.error else ""
+            raise EndpointError(f"{model} answered without any choice{detail}")
+        return output
+
+
+def _scoped(cache: bool | CachePolicy, variant: int) -> CachePolicy:
+    policy = cache if isinstance(cache, CachePolicy) else CachePolicy()
+    return policy.model_copy(update={"scopes": {**policy.scopes, "candidate": str(variant)}})

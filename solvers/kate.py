@@ -1,0 +1,166 @@
+"""The solvers that a user names: one factory with other defaults each (and `nearest`, in its own file).
+
+Source: KATE (arXiv 2606.10875). `baseline` is the official BFCL loop: all calls of an answer are played.
+"""
+
+from inspect_ai.solver import Solver, solver
+
+from kate_eval.errors import unknown
+from kate_eval.solvers.loop import loop
+from kate_eval.solvers.parameters import DEPTHS, make_parameters
+
+Names = str | list[str]
+
+
+@solver
+def baseline(temperature: float | None = None) -> Solver:
+    """One path, no knowledge: function calling or prompting, as the task's mode says.
+
+    Args:
+        temperature: of each answer; by default --temperature, or 0.
+    """
+    return loop(make_parameters(temperature=temperature))
+
+
+@solver
+def depth(prompt: str = "reflection", temperature: float | None = None) -> Solver:
+    """One path, with a message before each step that asks for more thinking.
+
+    Args:
+        prompt: state, reflection or intent.
+        temperature: of each answer; by default --temperature, or 0.
+    """
+    if prompt not in DEPTHS:
+        raise unknown("depth prompt", prompt, DEPTHS)
+    return loop(make_parameters(depth=prompt, temperature=temperature))
+
+
+@solver
+def knowledge(
+    knowledge: Names = "trajectory",
+    bank: str | None = None,
+    k: int = 3,
+    threshold: float | None = None,
+    allow_leakage: bool = False,
+    temperature: float | None = None,
+) -> Solver:
+    """One path, with experiences in each user message.
+
+    Args:
+        knowledge: knowledge forms, comma-separated.
+        bank: folder of the bank; by default the benchmark's training half, built in memory.
+        k: items per turn and form, at most.
+        threshold: similarity that an item must exceed; by default the embedder's calibrated one.
+        allow_leakage: evaluate entries that the bank was built from, marked as such.
+        temperature: of each answer; by default --temperature, or 0.
+    """
+    return loop(
+        make_parameters(
+            knowledge=knowledge,
+            bank=bank,
+            k=k,
+            threshold=threshold,
+            allow_leakage=allow_leakage,
+            temperature=temperature,
+        )
+    )
+
+
+@solver
+def memp(
+    knowledge: Names = "trajectory,summary",
+    bank: str | None = None,
+    k: int = 3,
+    threshold: float | None = None,
+    allow_leakage: bool = False,
+) -> Solver:
+    """The paper's Memp baseline: trajectories and summaries, one path.
+
+    Args:
+        knowledge: knowledge forms, comma-separated.
+        bank: folder of a bank that has them.
+        k: items per turn and form, at most.
+        threshold: similarity that an item must exceed.
+        allow_leakage: evaluate entries that the bank was built from, marked as such.
+    """
+    return loop(
+        make_parameters(knowledge=knowledge, bank=bank, k=k, threshold=threshold, allow_leakage=allow_leakage)
+    )
+
+
+@solver
+def width(
+    width: int = 4,
+    aggregate: str = "critic",
+    sampling: str = "choices",
+    layout: str = "multi-turn",
+    show_reasoning: bool = True,
+    shortlist: int | None = None,
+    depth: str = "none",
+    one_call: bool = True,
+    temperature: float | None = None,
+) -> Solver:
+    """Several candidates at every step, aggregated into one action; no knowledge.
+
+    Args:
+        width: candidates per step.
+        aggregate: majority, critic, critic_majority, or first (a control).
+        sampling: choices (samples of one prompt) or perspectives (one sample of four prompts).
+        layout: multi-turn or single-turn: the conversation as critics see it.
+        show_reasoning: whether critics see the candidates' reasoning.
+        shortlist: show critics only so many of the most frequent candidates.
+        depth: a message before each step: none, state, reflection or intent.
+        one_call: in multi-turn entries, play only the first call of a candidate.
+        temperature: of the candidates; by default 1.
+    """
+    return loop(
+        make_parameters(
+            width=width,
+            aggregate=aggregate,
+            sampling=sampling,
+            layout=layout,
+            show_reasoning=show_reasoning,
+            shortlist=shortlist,
+            depth=depth,
+            one_call=one_call,
+            temperature=temperature,
+        )
+    )
+
+
+@solver
+def kate(
+    knowledge: Names = "trajectory",
+    bank: str | None = None,
+    k: int = 3,
+    threshold: float | None = None,
+    allow_leakage: bool = False,
+    width: int = 4,
+    aggregate: str = "critic",
+    sampling: str = "choices",
+    layout: str = "multi-turn",
+    show_reasoning: bool = True,
+    shortlist: int | None = None,
+    depth: str = "none",
+    one_call: bool = True,
+    temperature: float | None = None,
+) -> Solver:
+    """The whole method with the paper's defaults: trajectories, width 4, a critic.
+
+    Args:
+        knowledge: knowledge forms, comma-separated; "none" for width alone.
+        bank: folder of the bank; by default the benchmark's training half, built in memory.
+        k: items per turn and form, at most.
+        threshold: similarity that an item must exceed; by default the embedder's calibrated one.
+        allow_leakage: evaluate entries that the bank was built from, marked as such.
+        width: candidates per step.
+        aggregate: majority, critic, critic_majority, or first (a control).
+        sampling: choices (samples of one prompt) or perspectives (one sample of four prompts).
+        layout: multi-turn or single-turn: the conversation as critics see it.
+        show_reasoning: whether critics see the candidates' reasoning.
+        shortlist: show critics only so many of the most frequent candidates.
+        depth: a message before each step: none, state, reflection or intent.
+        one_call: in multi-turn entries, play only the first call of a candidate.
+        temperature: of the candidates; by default 1.
+    """
+    return loop(make_parameters(**locals()))

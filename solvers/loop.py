@@ -1,0 +1,129 @@
+"""The loop: for each user turn inject knowledge, then sample, aggregate and step until the turn is over.
+
+Everything a step was decided by goes into the transcript, so that `inspect view` explains it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from inspect_ai.log import transcript
+from inspect_ai.model import get_model
+from inspect_ai.solver import Generate, Solver, TaskState
+from inspect_ai.util import LimitExceededError, span
+from anyio import get_cancelled_exc_class
+
+from kate_eval.counters import COUNTERS_KEY, Counters
+from kate_eval.episode import STOP_KEY, Turn, current_episode
+from kate_eval.knowledge.retrieve import Retrieved
+from kate_eval.solvers.aggregate import Decision, decide
+from kate_eval.solvers.candidate import Candidate
+from kate_eval.solvers.context import Context
+from kate_eval.solvers.inject import Injector
+from kate_eval.solvers.parameters import Parameters, prompts_hash
+from kate_eval.solvers.sample import SAMPLERS
+
+SOURCE = "kate"
+PROVENANCE_KEY = "kate:solver"
+"""Store key: what a sample's solving depended on (parameters, prompts' hash, bank)."""
+
+
+def loop(parameters: Parameters) -> Solver:
+    """A solver that plays the sample's episode with these parameters."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        context = Context(
+            episode=current_episode(state),
+            parameters=parameters,
+            counters=Counters(knowledge=bool(parameters.knowledge)),
+            policy=get_model(),
+            critic=get_model(role="critic"),
+        )
+        state.store.set(STOP_KEY, None)
+        try:
+            await _play(context, state)
+        except LimitExceededError:
+            state.store.set(STOP_KEY, "limit")
+            raise
+        except get_cancelled_exc_class():
+            # Time limits end a sample by cancelling it.
+            state.store.set(STOP_KEY, "limit")
+            raise
+        except Exception as ex:  # Inspect handles it; the scorer must know that this is no answer
+            state.store.set(STOP_KEY, f"{type(ex).__name__}: {ex}")
+            raise
+        finally:
+            state.messages = context.conversation
+            state.store.set(COUNTERS_KEY, asdict(context.counters))
+        return state
+
+    return solve
+
+
+async def _play(context: Context, state: TaskState) -> None:
+    parameters = context.parameters
+    injector = Injector(parameters, context.episode) if parameters.knowledge else None
+    provenance: dict[str, Any] = {"parameters": parameters.model_dump(), "prompts_hash": prompts_hash()}
+    if injector is not None:
+        provenance |= injector.provenance()
+    state.store.set(PROVENANCE_KEY, provenance)
+    while (turn := context.episode.next_turn()) is not None:
+        async with span(f"turn {turn.index + 1}"):
+            _start_turn(context, turn, injector)
+            while not await _step(context, state):
+                pass
+
+
+def _start_turn(context: Context, turn: Turn, injector: Injector | None) -> None:
+    context.counters.turns += 1
+    if injector is None:
+        context.conversation.extend(turn.messages)
+        return
+    messages, used = injector.inject(turn)
+    context.conversation.extend(messages)
+    context.counters.hits += bool(used)
+    transcript().info(_knowledge_info(turn, used, injector.threshold), source=SOURCE)
+
+
+async def _step(context: Context, state: TaskState) -> bool:
+    """Play one step; True when the turn is over."""
+    candidates = await SAMPLERS[context.parameters.sampling](context)
+    decision = await decide(candidates, context)
+    if len(candidates) > 1:
+        transcript().info(_decision_info(candidates, decision), source=SOURCE)
+    context.counters.steps += 1
+    context.conversation.append(decision.action.message)
+    observation = context.episode.step(decision.action)
+    context.conversation.extend(observation.messages)
+    return observation.turn_over
+
+
+def _knowledge_info(turn: Turn, used: Sequence[Retrieved], threshold: float) -> dict[str, Any]:
+    return {
+        "step": "knowledge",
+        "turn": turn.index + 1,
+        "threshold": threshold,
+        "retrieved": [
+            {
+                "item": hit.item.id,
+                "similarity": hit.similarity,
+                "question": hit.item.question,
+                "calls": [call.call().text for call in hit.item.calls],
+            }
+            for hit in used
+        ],
+    }
+
+
+def _decision_info(candidates: Sequence[Candidate], decision: Decision) -> dict[str, Any]:
+    taken = Candidate(decision.action, "", "").describe()
+    return {
+        "step": "decision",
+        "how": decision.how,
+        "action": taken,
+        "candidates": [
+            {**candidate.describe(), "reasoning": candidate.reasoning, "undecodable": candidate.action.error}
+            for candidate in candidates
+        ],
+        **decision.evidence,
+    }

@@ -1,0 +1,118 @@
+"""`nearest`: the floor. It asks no model: it plays the calls of the most similar training turn.
+
+Values that the example's request mentions are replaced by the values that the user mentions in the same
+place (first quoted text for first quoted text, first number for first number, and so on). What this
+scores is what the training half gives away about the test half; a model must beat it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from inspect_ai.log import transcript
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from kate_eval.counters import COUNTERS_KEY, Counters
+from kate_eval.episode import STOP_KEY, Call, Episode, current_episode
+from kate_eval.knowledge.leakage import guard, leaked
+from kate_eval.knowledge.retrieve import Retrieved
+from kate_eval.solvers.inject import retriever_for
+from kate_eval.solvers.loop import PROVENANCE_KEY, SOURCE
+
+_KINDS = {
+    "quoted": re.compile(r"['\"‘’“”]([^'\"‘’“”]{1,200})['\"‘’“”](?!\w)"),
+    "file": re.compile(r"\b([\w-]+\.[A-Za-z][A-Za-z0-9]{1,4})\b"),
+    "number": re.compile(r"(?<![\w.])(-?\d[\d,]*(?:\.\d+)?)(?![\w.]*\d)"),
+    "name": re.compile(r"(?<![.!?]\s)(?<!^)\b([A-Z][A-Za-z]+|[A-Z]{2,})\b"),
+}
+
+
+def mentions(text: str) -> dict[str, list[str]]:
+    """What a request mentions, by kind, in order and without duplicates."""
+    return {kind: list(dict.fromkeys(pattern.findall(text))) for kind, pattern in _KINDS.items()}
+
+
+def substitutions(example: str, request: str) -> dict[str, str]:
+    """What the example mentions -> what the request mentions in its place."""
+    old, new = mentions(example), mentions(request)
+    found: dict[str, str] = {}
+    for kind in _KINDS:
+        for before, after in zip(old[kind], new[kind], strict=False):
+            found.setdefault(before, after)
+    return found
+
+
+def transfer(value: Any, changes: dict[str, str]) -> Any:
+    """A call's argument with the request's values in it; numbers keep their type."""
+    if isinstance(value, dict):
+        return {key: transfer(item, changes) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [transfer(item, changes) for item in value]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    changed = changes.get(str(value))
+    if changed is None or isinstance(value, str):
+        return changed if changed is not None else value
+    try:
+        return type(value)(changed.replace(",", ""))
+    except ValueError:
+        return value
+
+
+def adapted_calls(hit: Retrieved, request: str) -> Iterator[Call]:
+    """The example's calls with the request's values."""
+    changes = substitutions(hit.item.question, request)
+    for call in hit.item.calls:
+        yield Call(call.name, {name: transfer(value, changes) for name, value in call.arguments.items()})
+
+
+@solver
+def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
+    """Play the calls of the most similar training turn; no model is asked.
+
+    Args:
+        bank: folder of the bank; by default the benchmark's training half, built in memory.
+        allow_leakage: evaluate entries that the bank was built from, marked as such.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        episode = current_episode(state)
+        retriever = retriever_for(bank, episode.benchmark)
+        if not allow_leakage:
+            guard(retriever.bank, episode.entry_id, episode.related)
+        counters = Counters(knowledge=True)
+        card = retriever.bank.card
+        state.store.set(STOP_KEY, None)
+        state.store.set(
+            PROVENANCE_KEY,
+            {"bank_hash": card.items_hash, "leaked": leaked(retriever.bank, episode.related)},
+        )
+        while (turn := episode.next_turn()) is not None:
+            state.messages.extend(turn.messages)
+            counters.turns += 1
+            found = retriever.search(turn.query, "trajectory", episode.classes, k=1, threshold=0.0)
+            counters.hits += bool(found)
+            calls = [call for hit in found for call in adapted_calls(hit, turn.query)]
+            shown = [{"item": h.item.id, "similarity": h.similarity, "question": h.item.question} for h in found]
+            transcript().info({"step": "nearest", "retrieved": shown}, source=SOURCE)
+            _play_turn(episode, state, calls, counters)
+        state.store.set(COUNTERS_KEY, asdict(counters))
+        return state
+
+    return solve
+
+
+def _play_turn(episode: Episode, state: TaskState, calls: list[Call], counters: Counters) -> None:
+    """Play the calls one a step (all at once in single-turn entries), then end the turn."""
+    plan = [[call] for call in calls] if episode.one_call else [calls]
+    for step in [*plan, []]:
+        action = episode.encode(step, "" if step else "Done.")
+        observation = episode.step(action)
+        counters.steps += 1
+        state.messages.append(action.message)
+        state.messages.extend(observation.messages)
+        if observation.turn_over:
+            return
+
+

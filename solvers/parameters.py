@@ -1,0 +1,104 @@
+"""What a solver can be told (-S name=value), checked before the first sample."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kate_eval.errors import ConfigurationError, unknown
+
+PROMPTS = Path(__file__).parent / "prompts"
+FORMS = ("trajectory",)
+DEPTHS = ("state", "reflection", "intent")
+SAMPLINGS = ("choices", "perspectives")
+LAYOUTS = ("multi-turn", "single-turn")
+AGGREGATORS = ("first", "majority", "critic", "critic_majority")
+_CHOICES = {"sampling": SAMPLINGS, "layout": LAYOUTS, "aggregate": AGGREGATORS, "depth": ("none", *DEPTHS)}
+
+
+class Parameters(BaseModel):
+    """Parameters of the loop; each solver is a set of defaults for them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    knowledge: tuple[str, ...] = ()
+    """Knowledge forms to inject into each user turn; none: no retrieval."""
+    bank: str | None = None
+    """Folder of the bank; None: the benchmark's default bank, built in memory."""
+    k: int = Field(default=3, ge=1, le=50)
+    """Items injected at most, per form."""
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """Similarity that an item must exceed; None: the one calibrated for the bank's embedder."""
+    allow_leakage: bool = False
+    """Evaluate entries that the bank was built from, and mark the log so."""
+    width: int = Field(default=1, ge=1, le=128)
+    """Candidates sampled per step."""
+    sampling: Literal["choices", "perspectives"] = "choices"
+    """`width` samples of one prompt, or one sample each of the plain and the three depth prompts."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Of the candidates; None: 1 for several choices, else the model's own setting or 0."""
+    aggregate: Literal["first", "majority", "critic", "critic_majority"] = "first"
+    """How candidates become one action, unless they all agree."""
+    layout: Literal["multi-turn", "single-turn"] = "multi-turn"
+    """How a critic sees the conversation: replayed as chat, or pasted as text."""
+    show_reasoning: bool = True
+    """Whether critics see the candidates' reasoning."""
+    shortlist: int | None = Field(default=None, ge=2)
+    """Show critics only so many of the most frequent candidates."""
+    depth: Literal["none", "state", "reflection", "intent"] = "none"
+    """The extra message before each step."""
+    one_call: bool = False
+    """In multi-turn entries, only the first call of a candidate counts."""
+
+    @field_validator("knowledge", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip() not in ("", "none")]
+        return tuple(value or ())
+
+
+def make_parameters(**values: Any) -> Parameters:
+    """Check parameters as a user wrote them.
+
+    Raises:
+        ConfigurationError: an unknown name or form, or a value that is out of range.
+    """
+    for name, choices in _CHOICES.items():
+        if name in values and values[name] not in choices:
+            raise unknown(name, values[name], choices, f"For instance: -S {name}={choices[-1]}")
+    try:
+        parameters = Parameters(**values)
+    except ValidationError as ex:
+        first = ex.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(f"Solver parameter {name}={first['input']!r}: {first['msg']}") from ex
+    for form in parameters.knowledge:
+        if form not in FORMS:
+            raise unknown("knowledge form", form, [*FORMS, "none"])
+    if parameters.aggregate == "first" and parameters.width > 1:
+        # Allowed: the control that shows whether aggregation, not sampling, makes the difference.
+        pass
+    if parameters.sampling == "choices" and parameters.width > 1 and parameters.temperature == 0:
+        raise ConfigurationError("width > 1 with temperature 0 samples the same candidate: use temperature > 0")
+    return parameters
+
+
+@cache
+def prompt(name: str) -> Template:
+    """A prompt template by name (solvers/prompts/NAME.txt)."""
+    return Template((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
+
+
+@cache
+def prompts_hash() -> str:
+    """SHA-256 over all texts that solvers and injection show a model: 16 hex digits."""
+    from kate_eval.knowledge.render import PROMPTS as KNOWLEDGE_PROMPTS
+
+    digest = hashlib.sha256()
+    for file in sorted([*PROMPTS.glob("*.txt"), *KNOWLEDGE_PROMPTS.glob("*.txt")]):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
