@@ -1,1 +1,125 @@
-"""stub replaced below"""
+"""The `kate` command (alias `kate-eval`). Heavy imports happen inside the commands that need them."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from kate_eval import __version__
+from kate_eval.errors import KateError, unknown
+
+logger = logging.getLogger(__name__)
+console = Console()
+
+
+class _Group(click.Group):
+    """Shows our own errors as one line, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KateError as ex:
+            raise click.ClickException(str(ex)) from ex
+
+
+@click.group(cls=_Group)
+@click.version_option(__version__, prog_name="kate-eval")
+def main() -> None:
+    """Evaluate tool-calling agents: set-up, knowledge banks, reports."""
+
+
+@main.group()
+def bfcl() -> None:
+    """The BFCL-V3 benchmark."""
+
+
+@bfcl.command("setup")
+def bfcl_setup() -> None:
+    """Install the pinned bfcl-eval into this environment, without its dependencies."""
+    from kate_eval.bfcl import engine
+    from kate_eval.errors import DatasetError
+
+    try:
+        engine.require()
+        console.print(f"bfcl-eval {engine.BFCL_EVAL_VERSION} is already installed.")
+        return
+    except DatasetError:
+        pass
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    done = subprocess.run([*command, "--requirement", str(engine.REQUIREMENTS)], check=False)
+    if done.returncode:
+        raise DatasetError(
+            f"pip could not install bfcl-eval {engine.BFCL_EVAL_VERSION} (exit code {done.returncode}). "
+            "Check the network, or install that wheel yourself: pip install --no-deps WHEEL"
+        )
+    console.print(f"Installed bfcl-eval {engine.BFCL_EVAL_VERSION} (data and checkers of BFCL-V3).")
+
+
+@main.group()
+def knowledge() -> None:
+    """Knowledge banks."""
+
+
+@knowledge.command("build")
+@click.argument("benchmark")
+@click.option("--form", default="trajectory", show_default=True, help="Knowledge form.")
+@click.option("--split", default="train", show_default=True, help="train, test or all.")
+@click.option(
+    "--categories", default="multi_turn_base", show_default=True, help="Categories and groups, comma-separated."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+def knowledge_build(benchmark: str, form: str, split: str, categories: str, output: Path) -> None:
+    """Build a bank from BENCHMARK's gold answers; no model is asked."""
+    from typing import cast
+
+    from kate_eval.bfcl.categories import SPLITS, Split
+    from kate_eval.knowledge.acquire.trajectory import build_bfcl_bank
+    from kate_eval.solvers.parameters import FORMS
+
+    for kind, value, choices in (
+        ("benchmark", benchmark, ("bfcl",)),
+        ("knowledge form", form, FORMS),
+        ("split", split, SPLITS),
+    ):
+        if value not in choices:
+            raise unknown(kind, value, choices)
+    bank = build_bfcl_bank(categories.split(","), cast(Split, split))
+    bank.save(output)
+    card = bank.card
+    console.print(f"{output}: {len(bank.items)} items from {len(bank.sources)} entries, hash {card.items_hash}.")
+    console.print(f"Threshold {card.embedder.threshold} ({card.embedder.name}): {card.embedder.calibration}.")
+
+
+@main.command()
+@click.argument("logs", type=click.Path(path_type=Path), default=Path("logs"))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write Markdown to this file.")
+def report(logs: Path, output: Path | None) -> None:
+    """Print the leaderboard of the LOGS folder."""
+    from kate_eval.report.leaderboard import leaderboard
+    from kate_eval.report.runs import read_runs
+    from kate_eval.report.tables import EXPLANATION, markdown, rich_table
+
+    with console.status("Reading logs"):
+        rows = leaderboard(read_runs(logs))
+    # A pipe or a narrow terminal gets the whole table, not a cropped one.
+    wide = Console(width=max(console.width, 200)) if not console.is_terminal else console
+    wide.print(rich_table(rows))
+    console.print(EXPLANATION, style="dim", markup=False, highlight=False)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(markdown(rows), encoding="utf-8")
+        console.print(f"Written: {output}")
+
+
+@main.command()
+@click.option("--entries", default=50, show_default=True, help="Test entries of each category (at most 100).")
+@click.option("--log-dir", type=click.Path(path_type=Path), default=Path("logs/demo"), show_default=True)
+def demo(entries: int, log_dir: Path) -> None:
+    """Run nearest, baseline, knowledge, width and kate without a model, and print the leaderboard."""
+    from kate_eval.demo import run_demo
+
+    run_demo(entries, log_dir)
+    click.get_current_context().invoke(report, logs=log_dir, output=log_dir / "leaderboard.md")

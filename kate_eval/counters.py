@@ -42,6 +42,8 @@ class Counters:
     """Turns in which at least one experience was injected."""
     knowledge: bool = False
     """Whether knowledge was asked for at all."""
+    leaked: bool = False
+    """Whether the bank was built from the entry or a sibling (allowed by -S allow_leakage=true)."""
     steps: int = 0
     """Actions played."""
     agreements: int = 0
@@ -106,6 +108,7 @@ def run_counters() -> Scorer:
             "retrieval_hit_rate": _ratio(counters.hits, counters.turns) if counters.knowledge else math.nan,
             "tokens_policy": _role_tokens(counters, "policy"),
             "tokens_critic": _role_tokens(counters, "critic"),
+            "leaked": float(counters.leaked),
         }
         return Score(value=dict(value), metadata=asdict(counters))
 

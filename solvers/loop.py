@@ -66,6 +66,7 @@ async def _play(context: Context, state: TaskState) -> None:
     provenance: dict[str, Any] = {"parameters": parameters.model_dump(), "prompts_hash": prompts_hash()}
     if injector is not None:
         provenance |= injector.provenance()
+        context.counters.leaked = bool(injector.leaked)
     state.store.set(PROVENANCE_KEY, provenance)
     while (turn := context.episode.next_turn()) is not None:
         async with span(f"turn {turn.index + 1}"):

@@ -84,10 +84,9 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
         counters = Counters(knowledge=True)
         card = retriever.bank.card
         state.store.set(STOP_KEY, None)
-        state.store.set(
-            PROVENANCE_KEY,
-            {"bank_hash": card.items_hash, "leaked": leaked(retriever.bank, episode.related)},
-        )
+        found_leaks = leaked(retriever.bank, episode.related)
+        counters.leaked = bool(found_leaks)
+        state.store.set(PROVENANCE_KEY, {"bank_hash": card.items_hash, "leaked": found_leaks})
         while (turn := episode.next_turn()) is not None:
             state.messages.extend(turn.messages)
             counters.turns += 1

@@ -21,11 +21,6 @@ class Answer:
     reply: str = ""
     malformed: bool = False
 
-    @property
-    def key(self) -> str:
-        """Canonical text, as of an action; equal for all replies."""
-        return ("malformed\n" if self.malformed else "") + "\n".join(call.key for call in self.calls)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -35,6 +30,7 @@ class Step:
         right: the calls of a right answer; empty where a reply is right.
         following: the turn's gold calls after those.
         offered: the functions that can be called, sorted.
+        closing: the reply that ends the turn where a reply is right.
     """
 
     script: Script
@@ -42,6 +38,7 @@ class Step:
     right: tuple[Call, ...]
     following: tuple[Call, ...]
     offered: tuple[str, ...]
+    closing: str
 
 
 STOPPED = Answer(reply="I believe that is everything for now; this reply is simulated.")

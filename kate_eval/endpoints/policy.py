@@ -45,23 +45,16 @@ def step_seed(seed: str, situation: Situation, state: Progress) -> str:
     return f"{seed}|{situation.turn}|{state.position}|{state.extras}"
 
 
-def right_answer(situation: Situation) -> tuple[Call, ...]:
-    """The calls of a right answer at this step, whether or not they can be made; () for a reply."""
-    gold = situation.script.gold[situation.turn]
-    remaining = progress(gold, situation.made).remaining
-    return remaining[:1] if situation.script.entry.multi_turn else remaining
-
-
 def _step(situation: Situation, state: Progress, pool: Pool, seed: str) -> Step:
     script = situation.script
     offered = tuple(sorted(situation.offered))
     right = state.remaining[:1] if script.entry.multi_turn else state.remaining
-    if "_relevance" in script.entry.category and not situation.made:
+    if script.entry.category == "live_relevance" and not situation.made:
         right = _any_call(script.docs, offered, seed)
     following = state.remaining[len(right) :]
     if any(call.name not in situation.offered for call in right):
         right = following = ()
-    return Step(script, pool, right, following, offered)
+    return Step(script, pool, right, following, offered, closing=DONE if situation.made else UNABLE)
 
 
 def _any_call(docs: dict[str, dict[str, object]], offered: Sequence[str], seed: str) -> tuple[Call, ...]:
@@ -111,6 +104,6 @@ def _draw(step: Step, odds: float, profile: Profile, seed: str, draw_seed: str) 
     if not right:
         return mistake(step, profile.mistakes, Random(f"{seed}|usual") if usual else rng)
     if not step.right:
-        return Answer(reply=DONE if step.script.gold and not step.following else UNABLE)
+        return Answer(reply=step.closing)
     more = burst and step.following and step.following[0].name in step.offered
     return Answer((*step.right, step.following[0]) if more else step.right)

@@ -63,7 +63,10 @@ def _variations(value: Any, rng: Random) -> list[Any]:
             return [value[:-1], value[::-1], changed]
         case dict() if value:
             key = rng.choice(list(value))
-            return [_without(value, key), *({**value, key: other} for other in _variations(value[key], rng)[:1])]
+            return [
+                _without(value, key),
+                *({**value, key: other} for other in _variations(value[key], rng)[:1]),
+            ]
     return [_WORDS[0]]
 
 

@@ -1,0 +1,182 @@
+"""Rows of the leaderboard: V3 scores with intervals, cost, and paired differences to the baseline."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from kate_eval.bfcl.categories import CATEGORIES, GROUPS
+from kate_eval.bfcl.metrics import AGGREGATES, aggregate_weights
+from kate_eval.counters import LOW_HIT_RATE
+from kate_eval.report.runs import Run
+from kate_eval.stats import Estimate, Observed, paired_difference, weighted_mean
+
+BASELINE = "baseline"
+_DEFAULTS: dict[str, object] = {
+    "allow_leakage": False,
+    "aggregate": "critic",
+    "depth": "none",
+    "k": 3,
+    "knowledge": "trajectory",
+    "layout": "multi-turn",
+    "one_call": True,
+    "sampling": "choices",
+    "show_reasoning": True,
+    "width": 4,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the leaderboard.
+
+    Attributes:
+        run: the log it comes from.
+        settings: solver parameters that differ from the solver's defaults.
+        headline: name of the score that ranks and compares: the broadest complete aggregate.
+        scores: aggregate or category -> estimate.
+        valid_gold: the headline without entries whose gold is broken.
+        difference: headline minus the baseline's, on the entries that both have; None without one.
+        means: counter -> mean per sample.
+        errors: samples that could not be scored, or are missing from the log.
+        flags: what makes the row not like for like.
+    """
+
+    run: Run
+    settings: str
+    headline: str
+    scores: Mapping[str, Estimate]
+    valid_gold: Estimate | None
+    difference: Estimate | None
+    means: Mapping[str, float]
+    errors: int
+    flags: Sequence[str] = field(default_factory=tuple)
+
+
+def leaderboard(runs: Sequence[Run]) -> list[Row]:
+    """All runs as rows, in the order given."""
+    return [_row(run, runs) for run in runs]
+
+
+def headline_weights(observed: Iterable[Observed]) -> tuple[str, dict[str, float]]:
+    """The broadest complete aggregate and its weights; else the plain mean over the samples.
+
+    A group counts as the headline only if nothing outside it was evaluated.
+    """
+    counts = Counter(item.group for item in observed)
+    for name in AGGREGATES:
+        weights = aggregate_weights(name, counts)
+        if weights is not None and set(weights) == set(counts):
+            return name, weights
+    total = sum(counts.values())
+    name = next(iter(counts)) if len(counts) == 1 else "mean of samples"
+    return name, {category: count / total for category, count in counts.items()}
+
+
+def _row(run: Run, runs: Sequence[Run]) -> Row:
+    observed = [sample.observed for sample in run.samples if sample.observed is not None]
+    errors = max(run.expected, len(run.samples)) - len(observed)
+    settings = ", ".join(
+        f"{name}={value}"
+        for name, value in sorted(run.parameters.items())
+        if _DEFAULTS.get(name) != value or (name == "prompt")
+    )
+    if not observed:
+        return Row(run, settings, "no scores", {}, None, None, {}, errors, _flags(run, errors, None, {}))
+    headline, weights = headline_weights(observed)
+    baseline = _baseline_of(run, runs)
+    means = _means(run)
+    return Row(
+        run=run,
+        settings=settings,
+        headline=headline,
+        scores=_scores(observed) | {headline: weighted_mean(observed, weights)},
+        valid_gold=_without_broken(run),
+        difference=_difference(run, baseline),
+        means=means,
+        errors=errors,
+        flags=_flags(run, errors, baseline, means),
+    )
+
+
+def _scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
+    counts = Counter(item.group for item in observed)
+    found: dict[str, Estimate] = {}
+    for name in AGGREGATES:
+        weights = aggregate_weights(name, counts)
+        if weights is not None:
+            found[name] = weighted_mean(observed, weights)
+    for category in CATEGORIES:
+        if counts[category]:
+            found[category] = weighted_mean(observed, {category: 1.0})
+    return found
+
+
+def _without_broken(run: Run) -> Estimate | None:
+    kept = [s.observed for s in run.samples if s.observed is not None and not s.broken_gold]
+    return weighted_mean(kept, headline_weights(kept)[1]) if kept else None
+
+
+def _baseline_of(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The newest baseline run of the same model, mode and data to compare with."""
+    if run.solver == BASELINE:
+        return None
+    same = [
+        other
+        for other in runs
+        if other.solver == BASELINE
+        and other.model == run.model
+        and other.metadata.get("mode") == run.metadata.get("mode")
+        and _data(other) == _data(run)
+    ]
+    return same[-1] if same else None
+
+
+def _data(run: Run) -> tuple[object, ...]:
+    return (run.metadata.get("data_hash"), run.metadata.get("bfcl_eval_version"), run.task_version)
+
+
+def _difference(run: Run, baseline: Run | None) -> Estimate | None:
+    if baseline is None:
+        return None
+    first = {s.key: s.observed for s in run.samples if s.observed is not None}
+    second = {s.key: s.observed for s in baseline.samples if s.observed is not None}
+    shared = [first[key] for key in first if key in second]
+    if not shared:
+        return None
+    return paired_difference(first, second, headline_weights(shared)[1])
+
+
+def _means(run: Run) -> dict[str, float]:
+    names = {name for sample in run.samples for name in sample.counters}
+    means: dict[str, float] = {}
+    for name in names:
+        values = [s.counters[name] for s in run.samples if not math.isnan(s.counters.get(name, math.nan))]
+        if values:
+            means[name] = fmean(values)
+    means["tokens"] = fmean(sample.tokens for sample in run.samples) if run.samples else math.nan
+    return means
+
+
+def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, float]) -> tuple[str, ...]:
+    flags = []
+    if run.simulated:
+        flags.append("SIMULATED endpoint")
+    if means.get("leaked"):
+        flags.append("LEAKED: the bank holds evaluated entries")
+    if errors:
+        flags.append(f"{errors} of {run.expected} samples not scored")
+    if run.status != "success":
+        flags.append(f"run ended with status {run.status!r}")
+    if means.get("retrieval_hit_rate", 1.0) < LOW_HIT_RATE:
+        flags.append("knowledge injected in few turns")
+    if run.solver not in (BASELINE, "nearest") and baseline is None:
+        flags.append("no baseline of this model on the same data")
+    return tuple(flags)
+
+
+def columns(rows: Sequence[Row]) -> list[str]:
+    """The score columns that at least one row has: aggregates, then multi-turn categories."""
+    shown = [*AGGREGATES, *GROUPS["multi_turn"]]
+    return [name for name in shown if any(name in row.scores for row in rows)]

@@ -1,0 +1,137 @@
+"""The leaderboard as a rich table for terminals and as Markdown."""
+
+import math
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from kate_eval.report.leaderboard import Row, columns
+from kate_eval.stats import Estimate
+
+_LABELS = {
+    "overall": "Overall",
+    "non_live": "Non-live",
+    "live": "Live",
+    "multi_turn": "Multi-turn",
+    "multi_turn_base": "base",
+    "multi_turn_miss_func": "miss func",
+    "multi_turn_miss_param": "miss param",
+    "multi_turn_long_context": "long ctx",
+}
+
+
+def percent(estimate: Estimate | None) -> str:
+    """ "43.0 [38.1, 48.0]": mean and 95% interval, in percent."""
+    if estimate is None:
+        return "-"
+    low, high = estimate.proportion_interval()
+    return f"{100 * estimate.mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def difference(estimate: Estimate | None) -> str:
+    """ "+6.2 [3.1, 9.3] p=0.001": paired difference in points, 95% interval, p-value."""
+    if estimate is None:
+        return "-"
+    low, high = estimate.interval()
+    p = estimate.p_value()
+    note = "" if math.isnan(p) else f" p={p:.3f}" if p >= 0.001 else " p<0.001"
+    return f"{100 * estimate.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{note}"
+
+
+def _number(value: float | None, form: str = ".1f") -> str:
+    return "-" if value is None or math.isnan(value) else format(value, form)
+
+
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    solver = f"{row.run.solver} ({row.settings})" if row.settings else row.run.solver
+    model = row.run.model + (f" + critic {row.run.critic}" if row.run.critic else "")
+    scores = [percent(row.scores.get(name)) for name in names]
+    if not names:
+        scores = [f"{percent(row.scores.get(row.headline))} ({row.headline})"]
+    return [
+        model,
+        solver,
+        *scores,
+        difference(row.difference),
+        _number(row.means.get("requests")),
+        _number(row.means.get("tokens"), ",.0f"),
+        _number(row.means.get("agreement_rate"), ".0%"),
+        _number(row.means.get("retrieval_hit_rate"), ".0%"),
+        str(row.errors),
+        "; ".join(row.flags) or "-",
+    ]
+
+
+def _header(names: Sequence[str]) -> list[str]:
+    scores = [_LABELS.get(name, name) for name in names] or ["Score"]
+    cost = ["Requests", "Tokens", "Agree", "Hits", "Errors"]
+    return ["Model", "Solver", *scores, "vs baseline", *cost, "Notes"]
+
+
+def rich_table(rows: Sequence[Row]) -> Table:
+    """The leaderboard for a terminal."""
+    names = columns(rows)
+    table = Table(title="BFCL-V3, percent correct, with 95% intervals clustered by underlying entry")
+    for number, title in enumerate(_header(names)):
+        right = 1 < number < len(_header(names)) - 1
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row, names))
+    return table
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The leaderboard, the scores per category and the provenance, as Markdown."""
+    names = columns(rows)
+    categories = [name for name in _category_order(rows) if name not in names]
+    parts = [
+        "# BFCL-V3 leaderboard",
+        _pipe_table([_header(names), *(_cells(row, names) for row in rows)]),
+        EXPLANATION,
+    ]
+    if categories:
+        body = [[_name(row), *(percent(row.scores.get(name)) for name in categories)] for row in rows]
+        parts += ["## Other categories", _pipe_table([["Run", *categories], *body])]
+    parts += ["## Provenance", _pipe_table([_PROVENANCE, *(_provenance(row) for row in rows)])]
+    return "\n\n".join(parts) + "\n"
+
+
+EXPLANATION = (
+    "Scores are percent correct by the official checkers, with 95% intervals (Wilson, standard errors clustered "
+    'by the underlying entry). "vs baseline" is the paired difference in points to the `baseline` solver with '
+    'the same model on the same entries. Requests and tokens are means per sample; "Agree" is the share of '
+    'steps at which all candidates agreed, "Hits" the share of turns with knowledge injected. Samples that '
+    "failed are counted under Errors and not scored. Rows marked SIMULATED come from a stochastic simulation "
+    "of a model, not from a model."
+)
+
+_PROVENANCE = ["Run", "Valid gold only", "Split", "Mode", "Data hash", "bfcl-eval", "Task", "Created", "Log"]
+
+
+def _provenance(row: Row) -> list[str]:
+    metadata = row.run.metadata
+    return [
+        _name(row),
+        f"{percent(row.valid_gold)} ({row.headline})",
+        str(metadata.get("split")),
+        str(metadata.get("mode")),
+        str(metadata.get("data_hash")),
+        str(metadata.get("bfcl_eval_version")),
+        row.run.task_version,
+        row.run.created,
+        row.run.file.rpartition("/")[2],
+    ]
+
+
+def _name(row: Row) -> str:
+    return f"{row.run.model} {row.run.solver}" + (f" ({row.settings})" if row.settings else "")
+
+
+def _category_order(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.scores))
+
+
+def _pipe_table(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    rule = ["---"] * len(head)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *body])
