@@ -68,7 +68,10 @@ def knowledge() -> None:
 @click.option("--form", default="trajectory", show_default=True, help="Knowledge form.")
 @click.option("--split", default="train", show_default=True, help="train, test or all.")
 @click.option(
-    "--categories", default="multi_turn_base", show_default=True, help="Categories and groups, comma-separated."
+    "--categories",
+    default="multi_turn_base",
+    show_default=True,
+    help="Categories and groups, comma-separated.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 def knowledge_build(benchmark: str, form: str, split: str, categories: str, output: Path) -> None:
@@ -89,7 +92,9 @@ def knowledge_build(benchmark: str, form: str, split: str, categories: str, outp
     bank = build_bfcl_bank(categories.split(","), cast(Split, split))
     bank.save(output)
     card = bank.card
-    console.print(f"{output}: {len(bank.items)} items from {len(bank.sources)} entries, hash {card.items_hash}.")
+    console.print(
+        f"{output}: {len(bank.items)} items from {len(bank.sources)} entries, hash {card.items_hash}."
+    )
     console.print(f"Threshold {card.embedder.threshold} ({card.embedder.name}): {card.embedder.calibration}.")
 
 

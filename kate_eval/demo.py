@@ -33,8 +33,8 @@ def run_demo(entries: int, log_dir: Path) -> None:
     console = Console()
     chosen = [entry.id for category in MULTI_TURN for entry in list(load([category], "test"))[:entries]]
     console.print(
-        f"Playing {len(chosen)} BFCL-V3 multi-turn test entries with {len(SOLVERS)} solvers. The model is the "
-        "[bold]simulated[/bold] endpoint (no network, no GPU); environments and checkers are the real ones."
+        f"Playing {len(chosen)} BFCL-V3 multi-turn test entries with {len(SOLVERS)} solvers. The model is "
+        "[bold]simulated[/bold] (no network, no GPU); environments and checkers are the real ones."
     )
     for name in SOLVERS:
         console.rule(name)

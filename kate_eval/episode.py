@@ -114,7 +114,6 @@ class Episode(Protocol):
     def step(self, action: Action) -> Observation:
         """Play the action."""
 
-
     def outcome(self) -> dict[str, Any]:
         """What a scorer needs, as JSON data: it must suffice to score the sample again from its log."""
 

@@ -1,12 +1,11 @@
 """A bank: experiences with a card that says where they come from. A folder on disk, or built in memory.
 
-    items.jsonl   one experience a line
-    card.json     benchmark, forms, split, sources, data hash, embedder with its threshold, items' hash
+items.jsonl   one experience a line
+card.json     benchmark, forms, split, sources, data hash, embedder with its threshold, items' hash
 """
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -99,8 +98,8 @@ class Bank:
             made.chmod(0o755)
             old = made.with_name(made.name + "-old")
             if folder.exists():
-                os.replace(folder, old)
-            os.replace(made, folder)
+                folder.replace(old)
+            made.replace(folder)
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(made, ignore_errors=True)
@@ -152,7 +151,9 @@ def _parse_card(file: Path) -> Card:
         raw = json.loads(file.read_bytes())
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if version != SCHEMA_VERSION:
-            raise BankError(f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {BUILD}")
+            raise BankError(
+                f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {BUILD}"
+            )
         return Card.model_validate(raw)
     except ValidationError as ex:
         raise BankError(f"{file}: {_first_error(ex)}. {BUILD}") from ex

@@ -49,7 +49,8 @@ class LexicalIndex:
             return np.zeros(self._count, dtype=np.float32)
         ceiling = sum(self._idf(word) for word in asked) / (1 + K1)
         scores: npt.NDArray[np.float32] = self._bm25.get_scores(known)
-        return np.minimum(scores / ceiling, 1.0).astype(np.float32)
+        similarities: npt.NDArray[np.float32] = np.minimum(scores / np.float32(ceiling), np.float32(1))
+        return similarities
 
     def _idf(self, word: str) -> float:
         """Lucene's inverse document frequency, as bm25s computes it."""

@@ -32,7 +32,13 @@ class Retriever:
         self._masks: dict[tuple[Set[str], str], npt.NDArray[np.bool_]] = {}
 
     def search(
-        self, query: str, form: str, classes: Set[str], k: int, threshold: float, exclude: Set[str] = frozenset()
+        self,
+        query: str,
+        form: str,
+        classes: Set[str],
+        k: int,
+        threshold: float,
+        exclude: Set[str] = frozenset(),
     ) -> list[Retrieved]:
         """The best items, most similar first; ties in the bank's order.
 
@@ -71,6 +77,9 @@ class Retriever:
         key = (classes, form)
         if key not in self._masks:
             self._masks[key] = np.array(
-                [i.form == form and (not classes or not classes.isdisjoint(i.classes)) for i in self.bank.items]
+                [
+                    i.form == form and (not classes or not classes.isdisjoint(i.classes))
+                    for i in self.bank.items
+                ]
             )
         return self._masks[key]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from anyio import get_cancelled_exc_class
 from inspect_ai.log import transcript
 from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState
 from inspect_ai.util import LimitExceededError, span
-from anyio import get_cancelled_exc_class
 
 from kate_eval.counters import COUNTERS_KEY, Counters
 from kate_eval.episode import STOP_KEY, Turn, current_episode

@@ -20,8 +20,9 @@ from kate_eval.knowledge.retrieve import Retrieved
 from kate_eval.solvers.inject import retriever_for
 from kate_eval.solvers.loop import PROVENANCE_KEY, SOURCE
 
+_QUOTES = "'\"\u2018\u2019\u201c\u201d"
 _KINDS = {
-    "quoted": re.compile(r"['\"‘’“”]([^'\"‘’“”]{1,200})['\"‘’“”](?!\w)"),
+    "quoted": re.compile(rf"[{_QUOTES}]([^{_QUOTES}]{{1,200}})[{_QUOTES}](?!\w)"),
     "file": re.compile(r"\b([\w-]+\.[A-Za-z][A-Za-z0-9]{1,4})\b"),
     "number": re.compile(r"(?<![\w.])(-?\d[\d,]*(?:\.\d+)?)(?![\w.]*\d)"),
     "name": re.compile(r"(?<![.!?]\s)(?<!^)\b([A-Z][A-Za-z]+|[A-Z]{2,})\b"),
@@ -93,8 +94,15 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
             found = retriever.search(turn.query, "trajectory", episode.classes, k=1, threshold=0.0)
             counters.hits += bool(found)
             calls = [call for hit in found for call in adapted_calls(hit, turn.query)]
-            shown = [{"item": h.item.id, "similarity": h.similarity, "question": h.item.question} for h in found]
-            transcript().info({"step": "nearest", "retrieved": shown}, source=SOURCE)
+            info: dict[str, Any] = {
+                "step": "nearest",
+                "retrieved": [
+                    {"item": h.item.id, "similarity": h.similarity, "question": h.item.question}
+                    for h in found
+                ],
+                "calls": [call.text for call in calls],
+            }
+            transcript().info(info, source=SOURCE)
             _play_turn(episode, state, calls, counters)
         state.store.set(COUNTERS_KEY, asdict(counters))
         return state
@@ -113,5 +121,3 @@ def _play_turn(episode: Episode, state: TaskState, calls: list[Call], counters: 
         state.messages.extend(observation.messages)
         if observation.turn_over:
             return
-
-

@@ -83,7 +83,9 @@ def make_parameters(**values: Any) -> Parameters:
         # Allowed: the control that shows whether aggregation, not sampling, makes the difference.
         pass
     if parameters.sampling == "choices" and parameters.width > 1 and parameters.temperature == 0:
-        raise ConfigurationError("width > 1 with temperature 0 samples the same candidate: use temperature > 0")
+        raise ConfigurationError(
+            "width > 1 with temperature 0 samples the same candidate: use temperature > 0"
+        )
     return parameters
 
 

@@ -59,10 +59,7 @@ async def perspectives(context: Context) -> list[Candidate]:
     """
     config = GenerateConfig(temperature=_temperature(context, several=False))
     outputs: Sequence[ModelOutput] = await collect(
-        *(
-            context.ask(deepened(context, depth), context.episode.tools, config)
-            for depth in ("none", *DEPTHS)
-        )
+        *(context.ask(deepened(context, depth), context.episode.tools, config) for depth in ("none", *DEPTHS))
     )
     context.counters.extra_requests += len(outputs) - 1
     return _decode(context, [output.choices[0] for output in outputs])

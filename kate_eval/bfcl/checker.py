@@ -112,5 +112,7 @@ def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode)
         if not found["valid"]:
             detail = found.get("details", {})
             evidence = detail.get("differences") or detail.get("missing_items") or ""
-            return Verdict(False, found["error_type"], f"turn {index}: {found['error_message']} {evidence}"[:500])
+            return Verdict(
+                False, found["error_type"], f"turn {index}: {found['error_message']} {evidence}"[:500]
+            )
     return CORRECT

@@ -86,7 +86,9 @@ def siblings(entry_id: str) -> frozenset[str]:
     stem, _, index = entry_id.rpartition("_")
     if not is_multi_turn(stem):
         return frozenset({entry_id})
-    return frozenset(f"multi_turn_{kind}_{index}" for kind in ("base", "miss_func", "miss_param", "long_context"))
+    return frozenset(
+        f"multi_turn_{kind}_{index}" for kind in ("base", "miss_func", "miss_param", "long_context")
+    )
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -155,11 +155,16 @@ def _arithmetic(node: ast.expr) -> Any:
                 isinstance(left, str) and not isinstance(node.op, ast.Add)
             ):
                 raise DecodeError("only strings can be added to strings")
-            if isinstance(node.op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
-                if left.bit_length() * abs(right) > MAX_POWER_BITS:
-                    raise DecodeError("the power is too large")
+            if isinstance(node.op, ast.Pow) and _is_huge_power(left, right):
+                raise DecodeError("the power is too large")
             return _OPERATORS[type(node.op)](left, right)
     raise DecodeError("arithmetic in an argument may only hold literals")
+
+
+def _is_huge_power(base: Any, exponent: Any) -> bool:
+    if not isinstance(base, int) or not isinstance(exponent, int):
+        return False
+    return base.bit_length() * abs(exponent) > MAX_POWER_BITS
 
 
 def executable_calls(decoded: Decoded) -> list[Call]:

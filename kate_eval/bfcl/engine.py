@@ -200,7 +200,11 @@ def new_instance(class_name: str, config: Mapping[str, Any], long_context: bool)
 
 
 def check_ast(
-    docs: Sequence[dict[str, Any]], decoded: list[dict[str, Any]], gold: Sequence[Any], category: str, mode: Mode
+    docs: Sequence[dict[str, Any]],
+    decoded: list[dict[str, Any]],
+    gold: Sequence[Any],
+    category: str,
+    mode: Mode,
 ) -> dict[str, Any]:
     """The official single-turn checker's verdict on decoded calls."""
     api = official()

@@ -38,7 +38,8 @@ class Environment:
 
     def __init__(self, entry: Entry) -> None:
         self.instances: dict[str, Any] = {
-            name: engine.new_instance(name, entry.initial_config, entry.long_context) for name in entry.classes
+            name: engine.new_instance(name, entry.initial_config, entry.long_context)
+            for name in entry.classes
         }
         self._methods: dict[str, Callable[..., Any]] = {}
         for instance in self.instances.values():
@@ -94,7 +95,9 @@ def _check_value(value: Any, depth: int = 0) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):
-        return sum(_check_value(key, depth + 1) + _check_value(item, depth + 1) for key, item in value.items())
+        return sum(
+            _check_value(key, depth + 1) + _check_value(item, depth + 1) for key, item in value.items()
+        )
     if isinstance(value, Sequence):
         return sum(_check_value(item, depth + 1) for item in value)
     return 1
@@ -110,7 +113,11 @@ def _refuse(name: str, arguments: Mapping[str, Any]) -> None:
             raise ValueError(f"{parameter} must be between -{MAX_PRECISION} and {MAX_PRECISION}")
     if name == "power":
         base, exponent = arguments.get("base"), arguments.get("exponent")
-        if isinstance(base, int) and isinstance(exponent, int) and base.bit_length() * exponent > 4 * MAX_DIGITS:
+        if (
+            isinstance(base, int)
+            and isinstance(exponent, int)
+            and base.bit_length() * exponent > 4 * MAX_DIGITS
+        ):
             raise ValueError(f"Exceeds the limit ({MAX_DIGITS} digits) for integer string conversion")
 
 

@@ -41,7 +41,9 @@ def _javascript(value: Any, kind: str) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_javascript(_quoted(item), "") for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_javascript(_quoted(item), '')}" for key, item in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{key}: {_javascript(_quoted(item), '')}" for key, item in value.items()) + "}"
+        )
     return f"{value}n" if kind == "Bigint" else str(value)
 
 

@@ -35,7 +35,8 @@ _ROLES: dict[str, Any] = {
     "user": ChatMessageUser,
     "assistant": ChatMessageAssistant,
 }
-_TOOLS: dict[tuple[str, str], tuple[dict[str, Any], ToolInfo | None]] = {}
+_Offered = tuple[dict[str, Any], ToolInfo]
+_TOOLS: dict[tuple[str, str, bool], _Offered] = {}
 
 
 class BfclEpisode:
@@ -66,7 +67,7 @@ class BfclEpisode:
     @property
     def tools(self) -> Sequence[ToolInfo]:
         """The tools offered now; empty in prompting mode, where the system prompt lists them."""
-        return [tool for _, tool in self._offered if tool is not None]
+        return [tool for _, tool in self._offered] if self.mode == "fc" else []
 
     @property
     def docs(self) -> Sequence[dict[str, Any]]:
@@ -187,23 +188,17 @@ class BfclEpisode:
         self._call_ids += 1
         return f"kate_{self._call_ids}"
 
-    def _describe(
-        self, docs: Sequence[dict[str, Any]], hinted: bool
-    ) -> list[tuple[dict[str, Any], ToolInfo | None]]:
+    def _describe(self, docs: Sequence[dict[str, Any]], hinted: bool) -> list[_Offered]:
         """Docs with their tools. Those of executable classes are the same for all entries: made once."""
         if not self.entry.multi_turn:
-            shown = engine.hinted(docs, self.entry_id) if hinted else docs
-            return [(doc, engine.tool_info(doc) if self.mode == "fc" else None) for doc in shown]
-        described = [_class_tool(doc, hinted) for doc in docs]
-        return described if self.mode == "fc" else [(doc, None) for doc, _ in described]
+            return [(doc, engine.tool_info(doc)) for doc in engine.hinted(docs, self.entry_id)]
+        return [_class_tool(doc, hinted) for doc in docs]
 
 
-def _class_tool(doc: dict[str, Any], hinted: bool) -> tuple[dict[str, Any], ToolInfo]:
-    key = (doc["name"] + "\0" + doc["description"], str(hinted))
-    found = _TOOLS.get(key)
-    if found is None or found[1] is None:
+def _class_tool(doc: dict[str, Any], hinted: bool) -> _Offered:
+    key = (doc["name"], doc["description"], hinted)
+    if key not in _TOOLS:
+        # Held-out functions get no language hint when they are offered (an official quirk).
         shown = engine.hinted([doc], "multi_turn_base_0")[0] if hinted else doc
-        found = _TOOLS[key] = (shown, engine.tool_info(shown))
-    tool = found[1]
-    assert tool is not None
-    return found[0], tool
+        _TOOLS[key] = (shown, engine.tool_info(shown))
+    return _TOOLS[key]

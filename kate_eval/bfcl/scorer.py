@@ -5,6 +5,7 @@ metrics; `run_counters` reports the share as `errored`); a sample stopped by a l
 """
 
 import math
+from contextlib import suppress
 
 from inspect_ai.scorer import (
     CORRECT,
@@ -41,10 +42,8 @@ def bfcl_verdict() -> Scorer:
     """Whether the official checkers accept the entry's result; the result itself stays in the store."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        try:
+        with suppress(EpisodeError):  # scoring a log again: no episode is open, the store has its outcome
             state.store.set(RESULT_KEY, current_episode(state).outcome())
-        except EpisodeError:
-            pass  # scoring a log again: no episode is open, the store has its outcome
         outcome = state.store.get(RESULT_KEY)
         stopped = state.store.get(STOP_KEY)
         if outcome is None or (not outcome["over"] and stopped != "limit"):

@@ -14,7 +14,6 @@ from kate_eval.bfcl.categories import (
     MODES,
     SPLITS,
     Mode,
-    Split,
     group_of,
     parse_categories,
 )
@@ -44,7 +43,7 @@ def bfcl_task(categories: str | Sequence[str], split: str, mode: str, default_so
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
     engine.require()
-    entries = data.load(chosen, cast(Split, split))
+    entries = data.load(chosen, split)
     return Task(
         dataset=MemoryDataset([sample_of(entry, mode) for entry in entries], name=f"BFCL-V3 {split}"),
         setup=open_bfcl(),

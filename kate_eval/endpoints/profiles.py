@@ -56,7 +56,7 @@ PROFILES: dict[str, Profile] = {
     for profile in (
         Profile(
             name="default",
-            description="Simulated small model: fails two of three multi-turn entries, profits from examples.",
+            description="Simulated small model: two of three multi-turn entries fail; examples help.",
             skill=0.82,
             skill_with_experience=0.90,
             stop_skill=0.97,

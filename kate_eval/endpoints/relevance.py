@@ -17,16 +17,17 @@ MIN_OVERLAP = 0.2
 _WORD = re.compile(r"[a-z][a-z0-9]{2,}")
 _CALL_SOON = re.compile(r"[^{}]{0,40}[\"']arguments[\"']")
 _STOPWORDS = frozenset(
-    """
-    about above after again all also and any are around because been before being below between both but can
-    could did does doing done down during each ensure ensuring few for from further get give given had has have
-    having help her here him his how into its itself just kindly let like looking make may might more most must
-    need needed needs new not now off once one only other our out over own please provide request same she
-    should show some such sure task than that the their them then there these they this those through too
-    under until use used user users using very want wanted wants was were what when where which while who whom
-    why will with would you your yours question questions answer answers example examples experience
-    experiences information function functions tool tools call calls name arguments
-    """.split()
+    _WORD.findall("""
+    about above after again all also and any are around because been before being below between both
+    but can could did does doing done down during each ensure ensuring few for from further get give
+    given had has have having help her here him his how into its itself just kindly let like looking
+    make may might more most must need needed needs new not now off once one only other our out over
+    own please provide request same she should show some such sure task than that the their them
+    then there these they this those through too under until use used user users using very want
+    wanted wants was were what when where which while who whom why will with would you your yours
+    question questions answer answers example examples experience experiences information function
+    functions tool tools call calls name arguments
+    """)
 )
 
 

@@ -26,7 +26,6 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelAPI,
     ModelOutput,
-    ModelUsage,
     StopReason,
 )
 from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
@@ -157,9 +156,8 @@ class SimulatedAPI(ModelAPI):
         return self._drawn[key]
 
     def _message(self, answer: Answer, mode: Mode, situation: Situation, id: str) -> ChatMessageAssistant:
-        entry, docs = situation.script.entry, situation.script.docs
         calls = [] if mode == "prompt" else list(tool_calls(answer, id))
-        text = written(answer, entry.category, docs) if mode == "prompt" else answer.reply
+        text = written(answer, situation.script.entry.category) if mode == "prompt" else answer.reply
         content: list[Content] = [ContentText(text=text)] if text else []
         if self.profile.reasoning:
             about = answer.calls[0].name if answer.calls else "a reply"

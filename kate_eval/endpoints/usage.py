@@ -1,12 +1,12 @@
 """Token counts of the simulated endpoint: characters / 4."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ContentReasoning, ModelUsage
 from inspect_ai.tool import ToolInfo
 
 CHARACTERS_PER_TOKEN = 4
+_DOCUMENTED: dict[tuple[str, str], int] = {}
 
 
 def usage_of(
@@ -37,23 +37,9 @@ def _reasoning(message: ChatMessageAssistant) -> int:
 
 
 def _documented(tool: ToolInfo) -> int:
-    return len(tool.name) + len(tool.description) + _schema(tool.name, tool.description, _Boxed(tool))
-
-
-class _Boxed:
-    """A tool that is equal to any other, so that a cache is keyed by what stands beside it."""
-
-    def __init__(self, tool: ToolInfo) -> None:
-        self.tool = tool
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Boxed)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=16384)
-def _schema(name: str, description: str, boxed: _Boxed) -> int:
     """Writing a schema as JSON costs more than all the rest of a request, so each is measured once."""
-    return len(boxed.tool.parameters.model_dump_json(exclude_none=True))
+    key = (tool.name, tool.description)
+    if key not in _DOCUMENTED:
+        schema = tool.parameters.model_dump_json(exclude_none=True)
+        _DOCUMENTED[key] = len(tool.name) + len(tool.description) + len(schema)
+    return _DOCUMENTED[key]

@@ -59,8 +59,8 @@ def _variations(value: Any, rng: Random) -> list[Any]:
             return _texts(value)
         case list() if value:
             at = rng.randrange(len(value))
-            changed = [*value[:at], *_variations(value[at], rng)[:1], *value[at + 1 :]]
-            return [value[:-1], value[::-1], changed]
+            varied = [*value[:at], *_variations(value[at], rng)[:1], *value[at + 1 :]]
+            return [value[:-1], value[::-1], varied]
         case dict() if value:
             key = rng.choice(list(value))
             return [

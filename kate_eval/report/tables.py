@@ -21,7 +21,7 @@ _LABELS = {
 
 
 def percent(estimate: Estimate | None) -> str:
-    """ "43.0 [38.1, 48.0]": mean and 95% interval, in percent."""
+    """Mean and 95% interval in percent, for instance "43.0 [38.1, 48.0]"."""
     if estimate is None:
         return "-"
     low, high = estimate.proportion_interval()
@@ -29,7 +29,7 @@ def percent(estimate: Estimate | None) -> str:
 
 
 def difference(estimate: Estimate | None) -> str:
-    """ "+6.2 [3.1, 9.3] p=0.001": paired difference in points, 95% interval, p-value."""
+    """Paired difference in points, interval, p-value: "+6.2 [+3.1, +9.3] p=0.001"."""
     if estimate is None:
         return "-"
     low, high = estimate.interval()
@@ -97,9 +97,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 EXPLANATION = (
-    "Scores are percent correct by the official checkers, with 95% intervals (Wilson, standard errors clustered "
-    'by the underlying entry). "vs baseline" is the paired difference in points to the `baseline` solver with '
-    'the same model on the same entries. Requests and tokens are means per sample; "Agree" is the share of '
+    "Scores are percent correct by the official checkers, with 95% intervals (Wilson, standard errors "
+    'clustered by the underlying entry). "vs baseline" is the paired difference in points to the `baseline` '
+    'solver with the same model on the same entries. Requests and tokens are means per sample; "Agree" is the share of '
     'steps at which all candidates agreed, "Hits" the share of turns with knowledge injected. Samples that '
     "failed are counted under Errors and not scored. Rows marked SIMULATED come from a stochastic simulation "
     "of a model, not from a model."

@@ -1,0 +1,62 @@
+# Set-up and every job of the project. `make demo` and `make test` work on a fresh machine.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+OFFICIAL := .venv-official
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check parity bench official lock typed clean
+
+demo: $(VENV)/.base ## Run five solvers on BFCL multi-turn test entries, without a model
+	$(BIN)/kate demo
+
+test: $(VENV)/.dev $(OFFICIAL)/.done ## The whole suite but for what is marked slow
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
+	$(BIN)/python -m pytest -m slow -s
+
+check: $(VENV)/.dev typed ## ruff and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=build/typed $(BIN)/mypy -p kate_eval
+	MYPYPATH=build/typed $(BIN)/mypy tests benchmarks
+
+bench: $(VENV)/.dev ## Speed against the official harness and inspect_evals, side by side
+	$(BIN)/python benchmarks/bfcl_throughput.py
+	$(BIN)/python benchmarks/retrieval.py
+
+# The package as Python sees it (folders mapped into kate_eval), for the type checker.
+typed:
+	rm -rf build/typed && mkdir -p build/typed/kate_eval
+	for path in kate_eval/* tasks solvers knowledge; do ln -s "$(CURDIR)/$$path" build/typed/kate_eval/; done
+
+$(VENV)/.base: requirements/base.txt pyproject.toml kate_eval/bfcl/requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/kate bfcl setup
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
+
+official: $(OFFICIAL)/.done ## The unmodified bfcl-eval in an environment of its own
+
+$(OFFICIAL)/.done: requirements/official.txt kate_eval/bfcl/requirements.txt
+	test -x $(OFFICIAL)/bin/python || $(PYTHON) -m venv $(OFFICIAL)
+	$(OFFICIAL)/bin/python -m pip install --quiet --require-hashes -r requirements/official.txt
+	$(OFFICIAL)/bin/python -m pip install --quiet --no-deps --require-hashes -r kate_eval/bfcl/requirements.txt
+	touch $@
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock"
+lock: $(VENV)/.dev ## Renew the pinned requirements
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) pyproject.toml -o requirements/base.txt
+	$(LOCK) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) requirements/official.in -o requirements/official.txt
+
+clean:
+	rm -rf $(VENV) $(OFFICIAL) build dist .bench
