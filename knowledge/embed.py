@@ -9,11 +9,12 @@ to nothing.
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import bm25s
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 K1 = 1.5
 B = 0.75
@@ -21,6 +22,8 @@ B = 0.75
 
 def words(texts: Sequence[str]) -> list[list[str]]:
     """Lowercased words of each text, without English stop words."""
+    import bm25s  # when first needed: every `inspect` command imports this module
+
     tokens: list[list[str]] = bm25s.tokenize(
         list(texts), stopwords="en", return_ids=False, show_progress=False, allow_empty=True
     )
@@ -36,20 +39,22 @@ class LexicalIndex:
         tokens = words(texts)
         self._count = len(tokens)
         self._frequency = Counter(word for document in tokens for word in set(document))
+        import bm25s
+
         self._bm25: Any = bm25s.BM25(k1=K1, b=B, method="lucene")
         self._empty = not self._frequency
         if not self._empty:
             self._bm25.index(tokens, show_progress=False)
 
-    def similarities(self, query: str) -> npt.NDArray[np.float32]:
+    def similarities(self, query: str) -> "npt.NDArray[np.float32]":
         """Similarity of the query to each text: shape (N,), in [0, 1]."""
         asked = sorted(set(words([query])[0]))
         known = [word for word in asked if word in self._frequency]
         if not known:
             return np.zeros(self._count, dtype=np.float32)
         ceiling = sum(self._idf(word) for word in asked) / (1 + K1)
-        scores: npt.NDArray[np.float32] = self._bm25.get_scores(known)
-        similarities: npt.NDArray[np.float32] = np.minimum(scores / np.float32(ceiling), np.float32(1))
+        scores: "npt.NDArray[np.float32]" = self._bm25.get_scores(known)
+        similarities: "npt.NDArray[np.float32]" = np.minimum(scores / np.float32(ceiling), np.float32(1))
         return similarities
 
     def _idf(self, word: str) -> float:

@@ -23,7 +23,14 @@ def completion(*messages: dict[str, Any]) -> bytes:
         {"index": n, "finish_reason": "stop", "message": {"role": "assistant", **message}}
         for n, message in enumerate(messages)
     ]
-    body = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": choices, "usage": USAGE}
+    body = {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": choices,
+        "usage": USAGE,
+    }
     return json.dumps(body).encode()
 
 
@@ -34,7 +41,9 @@ def call(name: str, arguments: str) -> dict[str, Any]:
 
 
 @contextmanager
-def server(status: int, body: bytes, content_type: str = "application/json", delay: float = 0) -> Iterator[str]:
+def server(
+    status: int, body: bytes, content_type: str = "application/json", delay: float = 0
+) -> Iterator[str]:
     """An HTTP server that gives every request the same answer."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -85,7 +94,9 @@ def play(run: Any, url: str, solver: Any = None, **options: Any) -> Any:
     ],
     ids=["500", "429", "404", "html", "empty choices", "truncated JSON", "empty body"],
 )
-def test_an_endpoint_that_answers_rubbish_is_an_error(run: Any, status: int, body: bytes, content_type: str) -> None:
+def test_an_endpoint_that_answers_rubbish_is_an_error(
+    run: Any, status: int, body: bytes, content_type: str
+) -> None:
     with server(status, body, content_type) as url:
         log = play(run, url)
     assert_counted_as_error(log)
@@ -119,7 +130,7 @@ def test_fewer_choices_than_asked_are_topped_up(run: Any) -> None:
     "message",
     [
         call("__import__('os').system('touch hacked')", "{}"),
-        call("ls", '{"a": true, "x=1) or __import__(\'os\').system(\'touch hacked\') or ls(a": 1}'),
+        call("ls", "{\"a\": true, \"x=1) or __import__('os').system('touch hacked') or ls(a\": 1}"),
         call("ls", '{"a": NaN}'),
         call("no_such_function", '{"path": "/etc"}'),
         call("echo", json.dumps({"content": "x" * 1_000_000, "file_name": "big.txt"})),
@@ -128,7 +139,17 @@ def test_fewer_choices_than_asked_are_topped_up(run: Any) -> None:
         {"content": "[" * 1000},
         {"content": "\x00\ud7ff" * 100},
     ],
-    ids=["hostile name", "hostile key", "NaN", "unknown", "1 MB", "1,000 levels", "bad JSON", "brackets", "control"],
+    ids=[
+        "hostile name",
+        "hostile key",
+        "NaN",
+        "unknown",
+        "1 MB",
+        "1,000 levels",
+        "bad JSON",
+        "brackets",
+        "control",
+    ],
 )
 def test_what_a_model_writes_is_a_scored_failure_and_never_executed(
     run: Any, message: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch

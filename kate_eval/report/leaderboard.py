@@ -177,6 +177,7 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """The score columns that at least one row has: aggregates, then multi-turn categories."""
+    """The score columns beside the headline: aggregates and multi-turn categories that some row has."""
     shown = [*AGGREGATES, *GROUPS["multi_turn"]]
-    return [name for name in shown if any(name in row.scores for row in rows)]
+    headlines = {row.headline for row in rows}
+    return [n for n in shown if any(n in row.scores for row in rows) and headlines != {n}]

@@ -79,13 +79,16 @@ def read_runs(folder: Path) -> list[Run]:
     """
     if not folder.exists():
         raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
+    headers = [
+        (read_eval_log(info, header_only=True), info) for info in list_eval_logs(str(folder.resolve()))
+    ]
+    ours = [(log, info) for log, info in headers if (log.eval.metadata or {}).get("benchmark") == "bfcl"]
     found: dict[tuple[str, ...], Run] = {}
-    for info in sorted(list_eval_logs(str(folder.resolve())), key=lambda info: info.name):
-        log = read_eval_log(info, header_only=True)
-        if (log.eval.metadata or {}).get("benchmark") == "bfcl":
-            run = _run(info.name, log, read_eval_log_sample_summaries(info))
-            found.pop(run.cell, None)
-            found[run.cell] = run
+    # The time of creation has whole seconds; of two logs of one second the later written is the newer.
+    for log, info in sorted(ours, key=lambda pair: (str(pair[0].eval.created), pair[1].mtime or 0)):
+        run = _run(info.name, log, read_eval_log_sample_summaries(info))
+        found.pop(run.cell, None)
+        found[run.cell] = run
     if not found:
         raise ConfigurationError(f"No kate-eval logs in {folder}; make one: inspect eval kate_eval/bfcl ...")
     return list(found.values())
@@ -107,9 +110,16 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         parameters={k: v for k, v in (step.params if step else {}).items() if v is not None},
         metadata=dict(log.eval.metadata or {}),
         task_version=str(log.eval.task_version),
-        expected=(log.eval.dataset.samples or 0) * (log.eval.config.epochs or 1),
+        expected=_expected(log),
         samples=tuple(_sample(summary) for summary in summaries),
     )
+
+
+def _expected(log: EvalLog) -> int:
+    if log.results is not None:
+        return log.results.total_samples
+    # A run that was killed has no results; its spec still lists the samples that it set out to play.
+    return len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1)
 
 
 def _sample(summary: EvalSampleSummary) -> SampleRow:

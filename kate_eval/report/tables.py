@@ -32,9 +32,11 @@ def difference(estimate: Estimate | None) -> str:
     """Paired difference in points, interval, p-value: "+6.2 [+3.1, +9.3] p=0.001"."""
     if estimate is None:
         return "-"
+    if not estimate.stderr:
+        return f"{100 * estimate.mean:+.1f} (no spread)"
     low, high = estimate.interval()
     p = estimate.p_value()
-    note = "" if math.isnan(p) else f" p={p:.3f}" if p >= 0.001 else " p<0.001"
+    note = f" p={p:.3f}" if p >= 0.001 else " p<0.001"
     return f"{100 * estimate.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{note}"
 
 
@@ -45,13 +47,12 @@ def _number(value: float | None, form: str = ".1f") -> str:
 def _cells(row: Row, names: Sequence[str]) -> list[str]:
     solver = f"{row.run.solver} ({row.settings})" if row.settings else row.run.solver
     model = row.run.model + (f" + critic {row.run.critic}" if row.run.critic else "")
-    scores = [percent(row.scores.get(name)) for name in names]
-    if not names:
-        scores = [f"{percent(row.scores.get(row.headline))} ({row.headline})"]
+    means = [row.scores[name].mean if name in row.scores else None for name in names]
     return [
         model,
         solver,
-        *scores,
+        f"{_LABELS.get(row.headline, row.headline)} {percent(row.scores.get(row.headline))}",
+        *(_number(mean and 100 * mean) for mean in means),
         difference(row.difference),
         _number(row.means.get("requests")),
         _number(row.means.get("tokens"), ",.0f"),
@@ -63,9 +64,9 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
 
 
 def _header(names: Sequence[str]) -> list[str]:
-    scores = [_LABELS.get(name, name) for name in names] or ["Score"]
-    cost = ["Requests", "Tokens", "Agree", "Hits", "Errors"]
-    return ["Model", "Solver", *scores, "vs baseline", *cost, "Notes"]
+    scores = [_LABELS.get(name, name) for name in names]
+    cost = ["Req.", "Tokens", "Agree", "Hits", "Err."]
+    return ["Model", "Solver", "Score", *scores, "vs baseline", *cost, "Notes"]
 
 
 def rich_table(rows: Sequence[Row]) -> Table:
@@ -83,15 +84,14 @@ def rich_table(rows: Sequence[Row]) -> Table:
 def markdown(rows: Sequence[Row]) -> str:
     """The leaderboard, the scores per category and the provenance, as Markdown."""
     names = columns(rows)
-    categories = [name for name in _category_order(rows) if name not in names]
+    every = list(dict.fromkeys(name for row in rows for name in row.scores))
     parts = [
         "# BFCL-V3 leaderboard",
         _pipe_table([_header(names), *(_cells(row, names) for row in rows)]),
         EXPLANATION,
     ]
-    if categories:
-        body = [[_name(row), *(percent(row.scores.get(name)) for name in categories)] for row in rows]
-        parts += ["## Other categories", _pipe_table([["Run", *categories], *body])]
+    body = [[_name(row), *(percent(row.scores.get(name)) for name in every)] for row in rows]
+    parts += ["## Aggregates and categories", _pipe_table([["Run", *every], *body])]
     parts += ["## Provenance", _pipe_table([_PROVENANCE, *(_provenance(row) for row in rows)])]
     return "\n\n".join(parts) + "\n"
 
@@ -125,10 +125,6 @@ def _provenance(row: Row) -> list[str]:
 
 def _name(row: Row) -> str:
     return f"{row.run.model} {row.run.solver}" + (f" ({row.settings})" if row.settings else "")
-
-
-def _category_order(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row.scores))
 
 
 def _pipe_table(lines: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,108 @@
+"""The leaderboard from real logs: scores, paired differences, what is flagged."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from kate_eval.cli import main
+from kate_eval.errors import ConfigurationError
+from kate_eval.report.leaderboard import Row, headline_weights, leaderboard
+from kate_eval.report.runs import read_runs
+from kate_eval.report.tables import markdown
+from kate_eval.solvers.kate import baseline, knowledge, width
+from kate_eval.solvers.nearest import nearest
+from kate_eval.stats import Observed
+from kate_eval.tasks.bfcl import bfcl
+from tests.conftest import Scripted, gold_answer, output
+
+BASE = {"categories": "multi_turn_base"}
+
+
+def rows(folder: Path) -> dict[str, Row]:
+    """The leaderboard by solver."""
+    return {row.run.solver: row for row in leaderboard(read_runs(folder))}
+
+
+@pytest.fixture
+def logs(run: Any, tmp_path: Path) -> Path:
+    """A baseline that never calls, and a width run that plays gold, on the same model name."""
+    silent = Scripted(lambda messages, config: output("Done."))
+    run(bfcl(**BASE), silent.model(), baseline(), limit=6)
+    run(bfcl(**BASE), Scripted(gold_answer()).model(), width(aggregate="majority"), limit=4)
+    return tmp_path / "logs"
+
+
+def test_a_row_shows_score_and_paired_difference_on_shared_entries(logs: Path) -> None:
+    found = rows(logs)
+    assert found["baseline"].scores["multi_turn_base"].mean == 0
+    row = found["width"]
+    assert row.headline == "multi_turn_base" and row.scores["multi_turn_base"].mean == 1
+    assert row.difference is not None and (row.difference.mean, row.difference.n) == (1.0, 4)
+    assert row.means["agreement_rate"] == 1 and row.settings == "aggregate=majority"
+    assert not row.flags
+
+
+def test_a_newer_run_of_the_same_cell_replaces_the_older(run: Any, tmp_path: Path) -> None:
+    run(bfcl(**BASE), Scripted(lambda m, c: output("Done.")).model(), baseline(), limit=1)
+    run(bfcl(**BASE), Scripted(gold_answer()).model(), baseline(), limit=1)
+    assert rows(tmp_path / "logs")["baseline"].scores["multi_turn_base"].mean == 1
+
+
+def test_failed_samples_are_errors_and_not_zeros(run: Any, tmp_path: Path) -> None:
+    calls = 0
+    gold = gold_answer()
+
+    def sometimes(messages: Any, config: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if "alex" in messages[0].text:
+            raise RuntimeError("connection lost")
+        return gold(messages, config)
+
+    run(bfcl(**BASE), Scripted(sometimes).model(), baseline(), limit=3)
+    row = rows(tmp_path / "logs")["baseline"]
+    assert row.errors == 1 and row.scores["multi_turn_base"].n == 2
+    assert row.scores["multi_turn_base"].mean == 1
+    assert "1 of 3 samples not scored" in row.flags
+
+
+def test_leaked_and_simulated_runs_are_flagged(run: Any, tmp_path: Path) -> None:
+    task = bfcl(categories="multi_turn_base", split="train")
+    run(task, "simulated/default", knowledge(allow_leakage=True), limit=2)
+    flags = rows(tmp_path / "logs")["knowledge"].flags
+    assert any("SIMULATED" in flag for flag in flags) and any("LEAKED" in flag for flag in flags)
+    assert "SIMULATED" in markdown(leaderboard(read_runs(tmp_path / "logs")))
+
+
+def test_the_floor_has_no_model(run: Any, tmp_path: Path) -> None:
+    run(bfcl(**BASE), "mockllm/model", nearest(), limit=2)
+    row = rows(tmp_path / "logs")["nearest"]
+    assert row.run.model == "(no model)" and row.means["requests"] == 0
+
+
+def test_the_command_prints_a_table_and_writes_markdown(logs: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["report", str(logs), "-o", str(tmp_path / "out/board.md")])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"width \(aggregate=majority\).*100\.0", done.output)
+    text = (tmp_path / "out/board.md").read_text()
+    assert "## Provenance" in text and "+100.0 (no spread)" in text
+
+
+def test_a_folder_without_logs_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No folder"):
+        read_runs(tmp_path / "nowhere")
+    done = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert done.exit_code == 1 and "No kate-eval logs" in done.output and "Traceback" not in done.output
+
+
+def test_the_headline_is_the_broadest_complete_aggregate() -> None:
+    def observed(*categories: str) -> list[Observed]:
+        return [Observed(1.0, category, category) for category in categories]
+
+    multi = [f"multi_turn_{kind}" for kind in ("base", "miss_func", "miss_param", "long_context")]
+    assert headline_weights(observed(*multi))[0] == "multi_turn"
+    assert headline_weights(observed(*multi, "live_simple"))[0] == "mean of samples"
+    assert headline_weights(observed("live_simple"))[0] == "live_simple"

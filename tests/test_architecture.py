@@ -1,0 +1,91 @@
+"""Dependencies point one way, and what every `inspect` command imports stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+ALLOWED = {
+    "kate_eval": set(),
+    "knowledge": {"kate_eval"},
+    "solvers": {"knowledge", "kate_eval"},
+    "tasks": {"solvers", "kate_eval"},
+}
+"""Room -> rooms it may import from, besides itself."""
+COMPOSITION_ROOT = {"kate_eval/_registry.py", "kate_eval/cli.py", "kate_eval/demo.py"}
+ENGINE = "kate_eval/bfcl/engine.py"
+
+
+def imported(file: Path) -> set[str]:
+    """Modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def room(module: str) -> str:
+    """The room (top-level folder) of one of our modules."""
+    second = (module.split(".") + [""])[1]
+    return second if second in ALLOWED else "kate_eval"
+
+
+FILES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_what_it_may(file: Path) -> None:
+    relative = file.relative_to(ROOT).as_posix()
+    names = imported(file)
+    assert not [n for n in names if n.startswith("inspect_ai._") or "._" in n.removeprefix("kate_eval._")]
+    if relative != ENGINE:
+        assert not [n for n in names if n.split(".")[0] == "bfcl_eval"]
+    if relative in COMPOSITION_ROOT:
+        return
+    own = relative.split("/")[0]
+    rooms = {room(name) for name in names if name.split(".")[0] == "kate_eval"}
+    assert rooms <= ALLOWED[own] | {own}
+
+
+def test_solvers_know_no_benchmark() -> None:
+    for file in (ROOT / "solvers").glob("*.py"):
+        assert not [name for name in imported(file) if name.startswith("kate_eval.bfcl")], file
+
+
+def test_the_registry_imports_without_heavy_modules() -> None:
+    code = (
+        "import sys, inspect_ai.model, inspect_ai.solver, inspect_ai.scorer, inspect_ai.log\n"
+        "before = set(sys.modules)\n"
+        "import time; start = time.perf_counter()\n"
+        "import kate_eval._registry\n"
+        "print(time.perf_counter() - start)\n"
+        "print(sorted({m.split('.')[0] for m in set(sys.modules) - before} & set(sys.argv[1].split(','))))\n"
+    )
+    heavy = "bm25s,bfcl_eval,tree_sitter,mpmath,torch,sklearn,scipy"
+    done = subprocess.run(
+        [sys.executable, "-c", code, heavy], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    seconds, loaded = done.stdout.splitlines()
+    assert loaded == "[]"
+    assert float(seconds) < 1.0  # 0.15 s measured; the bound leaves room for a loaded machine
+
+
+def test_short_names_resolve_from_anywhere(tmp_path: Path) -> None:
+    code = (
+        "from inspect_ai.solver import SolverSpec\n"
+        "from inspect_ai import eval\n"
+        "log, = eval('kate_eval/bfcl', model='mockllm/model', solver=SolverSpec('nearest'),\n"
+        "            limit=2, log_dir='logs', display='none')\n"
+        "print(log.status, log.eval.solver, log.results.completed_samples)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.stdout.split() == ["success", "nearest", "2"], done.stderr
