@@ -79,17 +79,16 @@ def knowledge_build(benchmark: str, form: str, split: str, categories: str, outp
     from typing import cast
 
     from kate_eval.bfcl.categories import SPLITS, Split
-    from kate_eval.knowledge.acquire.trajectory import build_bfcl_bank
-    from kate_eval.solvers.parameters import FORMS
+    from kate_eval.knowledge.acquire import BUILDERS
 
     for kind, value, choices in (
         ("benchmark", benchmark, ("bfcl",)),
-        ("knowledge form", form, FORMS),
+        ("knowledge form", form, tuple(BUILDERS)),
         ("split", split, SPLITS),
     ):
         if value not in choices:
             raise unknown(kind, value, choices)
-    bank = build_bfcl_bank(categories.split(","), cast(Split, split))
+    bank = BUILDERS[form](categories.split(","), cast(Split, split))
     bank.save(output)
     card = bank.card
     console.print(

@@ -12,6 +12,7 @@ from inspect_ai.model import ChatMessage, ChatMessageUser
 
 from kate_eval.episode import Episode, Turn
 from kate_eval.errors import BankError
+from kate_eval.knowledge.acquire import BUILDERS
 from kate_eval.knowledge.acquire.trajectory import default_bank
 from kate_eval.knowledge.bank import load_bank
 from kate_eval.knowledge.leakage import guard, leaked
@@ -34,6 +35,23 @@ def retriever_for(bank: str | None, benchmark: str) -> Retriever:
             f"Build one: kate knowledge build {benchmark} --form trajectory -o banks/{benchmark}-train"
         )
     return Retriever(loaded)
+
+
+def check_bank(parameters: Parameters) -> None:
+    """Find out before the first sample whether the knowledge asked for can be had.
+
+    Raises:
+        BankError: the bank is missing or corrupt, or lacks a form.
+    """
+    if parameters.bank is not None:
+        load_bank(Path(parameters.bank)).require_forms(parameters.knowledge)
+        return
+    for form in parameters.knowledge:
+        if form not in BUILDERS:
+            raise BankError(
+                f"The default bank has no items of form {form!r}; it has: {', '.join(BUILDERS)}. Choose among "
+                "them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
+            )
 
 
 class Injector:

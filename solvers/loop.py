@@ -19,7 +19,7 @@ from kate_eval.knowledge.retrieve import Retrieved
 from kate_eval.solvers.aggregate import Decision, decide
 from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
-from kate_eval.solvers.inject import Injector
+from kate_eval.solvers.inject import Injector, check_bank
 from kate_eval.solvers.parameters import Parameters, prompts_hash
 from kate_eval.solvers.sample import SAMPLERS
 
@@ -29,7 +29,13 @@ PROVENANCE_KEY = "kate:solver"
 
 
 def loop(parameters: Parameters) -> Solver:
-    """A solver that plays the sample's episode with these parameters."""
+    """A solver that plays the sample's episode with these parameters.
+
+    Raises:
+        BankError: the bank that they name can't be used.
+    """
+    if parameters.knowledge:
+        check_bank(parameters)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         context = Context(

@@ -11,12 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kate_eval.errors import ConfigurationError, unknown
 
 PROMPTS = Path(__file__).parent / "prompts"
-FORMS = ("trajectory",)
 DEPTHS = ("state", "reflection", "intent")
-SAMPLINGS = ("choices", "perspectives")
 LAYOUTS = ("multi-turn", "single-turn")
-AGGREGATORS = ("first", "majority", "critic", "critic_majority")
-_CHOICES = {"sampling": SAMPLINGS, "layout": LAYOUTS, "aggregate": AGGREGATORS, "depth": ("none", *DEPTHS)}
 
 
 class Parameters(BaseModel):
@@ -36,12 +32,13 @@ class Parameters(BaseModel):
     """Evaluate entries that the bank was built from, and mark the log so."""
     width: int = Field(default=1, ge=1, le=128)
     """Candidates sampled per step."""
-    sampling: Literal["choices", "perspectives"] = "choices"
-    """`width` samples of one prompt, or one sample each of the plain and the three depth prompts."""
+    sampling: str = "choices"
+    """`width` samples of one prompt ("choices"), or one of each depth prompt and the plain one
+    ("perspectives"): a name in `sample.SAMPLERS`."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """Of the candidates; None: 1 for several choices, else the model's own setting or 0."""
-    aggregate: Literal["first", "majority", "critic", "critic_majority"] = "first"
-    """How candidates become one action, unless they all agree."""
+    aggregate: str = "first"
+    """How candidates become one action, unless they all agree: a name in `aggregate.AGGREGATORS`."""
     layout: Literal["multi-turn", "single-turn"] = "multi-turn"
     """How a critic sees the conversation: replayed as chat, or pasted as text."""
     show_reasoning: bool = True
@@ -67,7 +64,7 @@ def make_parameters(**values: Any) -> Parameters:
     Raises:
         ConfigurationError: an unknown name or form, or a value that is out of range.
     """
-    for name, choices in _CHOICES.items():
+    for name, choices in _choices().items():
         if name in values and values[name] not in choices:
             raise unknown(name, values[name], choices, f"For instance: -S {name}={choices[-1]}")
     try:
@@ -76,17 +73,24 @@ def make_parameters(**values: Any) -> Parameters:
         first = ex.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"Solver parameter {name}={first['input']!r}: {first['msg']}") from ex
-    for form in parameters.knowledge:
-        if form not in FORMS:
-            raise unknown("knowledge form", form, [*FORMS, "none"])
-    if parameters.aggregate == "first" and parameters.width > 1:
-        # Allowed: the control that shows whether aggregation, not sampling, makes the difference.
-        pass
     if parameters.sampling == "choices" and parameters.width > 1 and parameters.temperature == 0:
         raise ConfigurationError(
             "width > 1 with temperature 0 samples the same candidate: use temperature > 0"
         )
     return parameters
+
+
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The registered names of each pluggable part (imported late: the parts import this module)."""
+    from kate_eval.solvers.aggregate import AGGREGATORS
+    from kate_eval.solvers.sample import SAMPLERS
+
+    return {
+        "aggregate": tuple(AGGREGATORS),
+        "depth": ("none", *DEPTHS),
+        "layout": LAYOUTS,
+        "sampling": tuple(SAMPLERS),
+    }
 
 
 @cache

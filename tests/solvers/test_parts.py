@@ -1,6 +1,7 @@
 """Parameters, candidates, critics' answers and the floor's substitutions."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,10 +9,10 @@ from hypothesis import strategies as st
 
 from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.play import BfclEpisode
-from kate_eval.errors import ConfigurationError
+from kate_eval.errors import BankError, ConfigurationError
 from kate_eval.solvers.candidate import make_candidate, tally
 from kate_eval.solvers.critic import read_answer
-from kate_eval.solvers.kate import depth, kate
+from kate_eval.solvers.kate import depth, kate, memp
 from kate_eval.solvers.nearest import substitutions, transfer
 from tests.conftest import assistant
 
@@ -20,7 +21,6 @@ from tests.conftest import assistant
     ("values", "names"),
     [
         ({"aggregate": "vote"}, ["vote", "critic_majority"]),
-        ({"knowledge": "wisdom"}, ["wisdom", "trajectory"]),
         ({"sampling": "beam"}, ["beam", "perspectives"]),
         ({"layout": "diagonal"}, ["diagonal", "single-turn"]),
         ({"width": 0}, ["width", "0"]),
@@ -32,6 +32,15 @@ def test_a_wrong_parameter_is_named_with_the_choices(values: dict[str, object], 
     with pytest.raises(ConfigurationError) as error:
         kate(**values)  # type: ignore[arg-type]
     assert all(name in str(error.value) for name in names)
+
+
+def test_a_bank_that_can_t_be_used_stops_the_run_before_its_first_sample(tmp_path: Path) -> None:
+    with pytest.raises(BankError, match="No bank in"):
+        kate(bank=str(tmp_path / "nowhere"))
+    with pytest.raises(BankError, match="no items of form 'wisdom'; it has: trajectory"):
+        kate(knowledge="wisdom")
+    with pytest.raises(BankError, match="no items of form 'summary'"):
+        memp()
 
 
 def test_an_unknown_depth_prompt_is_named_with_the_choices() -> None:
