@@ -10,6 +10,7 @@ A *decoded* answer is the official shape `[{name: {argument: value}}, ...]`.
 import ast
 import json
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,7 +18,8 @@ from kate_eval.bfcl import engine
 from kate_eval.episode import Call
 
 MAX_TEXT = 200_000
-MAX_POWER_BITS = 20_000
+MAX_BITS = 20_000
+MAX_REPEATED = 10_000
 
 Decoded = list[dict[str, Any]]
 
@@ -136,35 +138,62 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.BitAnd: operator.and_,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
     ast.Invert: operator.invert,
+    ast.Not: operator.not_,
 }
 
 
 def _arithmetic(node: ast.expr) -> Any:
-    """Compute an expression of number literals; strings may only be added."""
+    """Compute an expression of literals. What Python refuses (1 + 'a') raises Python's own error.
+
+    Raises:
+        DecodeError: it holds a name or a call, or its value could be very large.
+    """
     match node:
-        case ast.Constant(value=int() | float() | complex() | str() as value):
-            return value
-        case ast.UnaryOp() if type(node.op) in _OPERATORS:
+        case ast.Constant():
+            return node.value
+        case ast.List():
+            return [_arithmetic(item) for item in node.elts]
+        case ast.Tuple():
+            return tuple(_arithmetic(item) for item in node.elts)
+        case ast.Dict(keys=[*keys]) if None not in keys:
+            return {_arithmetic(key): _arithmetic(item) for key, item in zip(keys, node.values, strict=True)}
+        case ast.UnaryOp():
             return _OPERATORS[type(node.op)](_arithmetic(node.operand))
         case ast.BinOp() if type(node.op) in _OPERATORS:
             left, right = _arithmetic(node.left), _arithmetic(node.right)
-            if isinstance(left, str) != isinstance(right, str) or (
-                isinstance(left, str) and not isinstance(node.op, ast.Add)
-            ):
-                raise DecodeError("only strings can be added to strings")
-            if isinstance(node.op, ast.Pow) and _is_huge_power(left, right):
-                raise DecodeError("the power is too large")
+            if _could_be_large(node.op, left, right):
+                raise DecodeError("the value of an argument's arithmetic is too large")
             return _OPERATORS[type(node.op)](left, right)
     raise DecodeError("arithmetic in an argument may only hold literals")
 
 
-def _is_huge_power(base: Any, exponent: Any) -> bool:
-    if not isinstance(base, int) or not isinstance(exponent, int):
-        return False
-    return base.bit_length() * abs(exponent) > MAX_POWER_BITS
+def _could_be_large(op: ast.operator, left: Any, right: Any) -> bool:
+    match op, left, right:
+        case ast.Pow(), int(), int():
+            return left.bit_length() * abs(right) > MAX_BITS
+        case ast.LShift(), int(), int():
+            return left.bit_length() + right > MAX_BITS
+        case ast.Mult(), int(), int():
+            return left.bit_length() + right.bit_length() > MAX_BITS
+        case (ast.Mult(), str() | bytes() | list() | tuple() as text, int() as times) | (
+            ast.Mult(),
+            int() as times,
+            str() | bytes() | list() | tuple() as text,
+        ):
+            return len(text) * times > MAX_REPEATED
+        case ast.Add(), str() | bytes() | list() | tuple(), str() | bytes() | list() | tuple():
+            return len(left) + len(right) > MAX_TEXT
+        case ast.Mod(), str() | bytes(), _:  # a format may ask for any width
+            return len(left) > MAX_REPEATED or re.search(r"\d{4}|\*", str(left)) is not None
+    return False
 
 
 def executable_calls(decoded: Decoded) -> list[Call]:

@@ -91,7 +91,7 @@ def _check_value(value: Any, depth: int = 0) -> int:
     if depth > MAX_DEPTH:
         raise ValueError(f"arguments are nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, float) and not math.isfinite(value):
-        raise NameError(f"name '{value!r}' is not defined")  # what eval() of its repr says
+        raise NameError(f"name '{abs(value)!r}' is not defined")  # what eval() of its repr says
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):

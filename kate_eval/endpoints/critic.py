@@ -1,7 +1,7 @@
 """The simulated model as critic: it can only pick among the candidates it was shown.
 
-A request is a critic's if it asks for JSON with a plan and shows candidates as JSON objects with "calls"
-or "reply" (the method's published interface). An object with a "plan" is the format asked for, no candidate.
+A request is a critic's if its text asks for JSON with a plan and shows candidates as JSON objects with
+"calls" or "reply" (the method's published interface). An object with a "plan" is the format asked for.
 """
 
 import hashlib
@@ -18,14 +18,23 @@ from inspect_ai.tool import ToolCall
 from kate_eval.bfcl.categories import Mode
 from kate_eval.endpoints.policy import step_seed
 from kate_eval.endpoints.profiles import Profile
-from kate_eval.endpoints.request import Situation, calls_in, current_turn, decoded_calls, progress
+from kate_eval.endpoints.request import (
+    TOOL_RESULTS,
+    Situation,
+    calls_in,
+    current_turn,
+    decoded_calls,
+    progress,
+)
 from kate_eval.endpoints.script import Script
 from kate_eval.episode import Call
 from kate_eval.errors import EndpointError
 
 MAX_RETRIES_SEEN = 3
+"""A retry adds two messages (the bad answer and a reminder) after the candidates' message."""
 _DECODER = json.JSONDecoder()
 _SPEAKER = re.compile(r"^(system|user|assistant|tool): ?", re.MULTILINE)
+_CRITIC = re.compile(r'"(?:calls|reply)"')
 _CALL_START = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\(")
 MALFORMED = '{"plan": "This simulated critic breaks off", "calls": ['
 
@@ -54,13 +63,15 @@ class CriticRequest:
 
 def critic_request(messages: Sequence[ChatMessage]) -> CriticRequest | None:
     """The critic's request in these messages, if there is one; it may be followed by retries."""
-    oldest = max(0, len(messages) - 1 - 2 * MAX_RETRIES_SEEN)
-    for at in range(len(messages) - 1, oldest - 1, -1):
-        text = messages[at].text if messages[at].role == "user" else ""
-        if "plan" in text and ('"calls"' in text or '"reply"' in text):
+    recent = messages[-1 - 2 * MAX_RETRIES_SEEN :]
+    for back, message in enumerate(reversed(recent), start=1):
+        text = message.text
+        if message.role == "tool" or text.startswith(TOOL_RESULTS):
+            return None
+        if message.role == "user" and _CRITIC.search(text) and "plan" in text and "json" in text.lower():
             found = [candidate for _, _, value in _objects(text) for candidate in _candidates(value)]
             if found:
-                return CriticRequest(at, text, tuple(found))
+                return CriticRequest(len(messages) - back, text, tuple(found))
     return None
 
 

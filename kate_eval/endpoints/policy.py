@@ -9,7 +9,6 @@ numbers, which make paired differences sharp).
 from collections.abc import Sequence
 from random import Random
 
-from kate_eval.bfcl.categories import has_gold
 from kate_eval.endpoints.mistakes import Answer, Step, mistake
 from kate_eval.endpoints.profiles import Profile
 from kate_eval.endpoints.request import Progress, Situation, progress
@@ -69,17 +68,20 @@ def _any_call(docs: dict[str, dict[str, object]], offered: Sequence[str], seed: 
 
 def _odds(situation: Situation, step: Step, profile: Profile, seed: str) -> float:
     """The probability that one draw at this step is right."""
-    gold = situation.script.gold[situation.turn]
     if not step.right:
-        # Nothing was called although something is asked for: abstaining is harder than closing a turn.
-        abstaining = not situation.made and (not gold or not has_gold(situation.script.entry.category))
-        return _difficulty(profile.abstain_skill if abstaining else profile.stop_skill, profile, seed)
+        mean = profile.abstain_skill if _abstains(situation) else profile.stop_skill
+        return _difficulty(mean, profile, seed)
     odds = _difficulty(profile.skill, profile, seed)
     if any(call.name in situation.shown for call in step.right):
         odds = _less_wrong(odds, _gain(profile))
     elif situation.distracted:
         odds *= 1 - profile.distraction
     return _less_wrong(odds, profile.depth_gain) if situation.nudge else odds
+
+
+def _abstains(situation: Situation) -> bool:
+    """Whether something is asked for that no call can do; resisting is harder than closing a turn."""
+    return not situation.made and not situation.script.gold[situation.turn]
 
 
 def _difficulty(mean: float, profile: Profile, seed: str) -> float:

@@ -24,7 +24,7 @@ class Profile(BaseModel):
     """The turn is ended when all its calls are made."""
     abstain_skill: float = Field(default=1.0, ge=0, le=1)
     """Nothing is called where nothing applies: a parameter or function is missing, or irrelevance."""
-    concentration: float = Field(default=2.0, gt=0)
+    concentration: float = Field(default=0.8, gt=0)
     """Of the Beta distribution of a step's difficulty: the lower, the more do parallel draws agree."""
     stubborn: float = Field(default=0.0, ge=0, le=1)
     """A mistake is the step's usual one instead of an independent one (voting can't remove it)."""
@@ -57,27 +57,27 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="default",
             description="Simulated small model: two of three multi-turn entries fail; examples help.",
-            skill=0.82,
-            skill_with_experience=0.90,
+            skill=0.78,
+            skill_with_experience=0.84,
             stop_skill=0.97,
             abstain_skill=0.85,
-            stubborn=0.35,
-            depth_gain=0.04,
-            distraction=0.02,
+            stubborn=0.5,
+            depth_gain=0.06,
+            distraction=0.01,
             burst=0.05,
-            critic_skill=0.6,
+            critic_skill=0.5,
             critic_malformed=0.03,
         ),
         Profile(
             name="weak",
             description="Simulated very small model: most multi-turn entries fail, most mistakes repeat.",
-            skill=0.66,
-            skill_with_experience=0.78,
+            skill=0.62,
+            skill_with_experience=0.71,
             stop_skill=0.92,
             abstain_skill=0.65,
-            stubborn=0.4,
+            stubborn=0.5,
             depth_gain=0.03,
-            distraction=0.04,
+            distraction=0.02,
             burst=0.08,
             critic_skill=0.4,
             critic_malformed=0.08,
@@ -86,12 +86,12 @@ PROFILES: dict[str, Profile] = {
             name="strong",
             description="Simulated large model: two of three multi-turn entries pass.",
             skill=0.92,
-            skill_with_experience=0.96,
+            skill_with_experience=0.94,
             stop_skill=0.99,
             abstain_skill=0.93,
-            stubborn=0.4,
+            stubborn=0.5,
             depth_gain=0.05,
-            distraction=0.01,
+            distraction=0.005,
             burst=0.1,
             critic_skill=0.8,
             critic_malformed=0.01,

@@ -24,7 +24,7 @@ LONG_NOTES = 400
 
 _DOCUMENTED = re.compile(r"[\"']name[\"']:\s*[\"']([\w.]+)[\"']")
 _THINK = re.compile(r"\b(?:state|previous|intent|reflect|think|subtask)", re.IGNORECASE)
-_TOOL_RESULTS = "[{'role': 'tool'"
+TOOL_RESULTS = "[{'role': 'tool'"
 """How the official prompting mode opens the user message that holds tool results."""
 
 
@@ -77,7 +77,7 @@ def read(script: Script, mode: Mode, messages: Sequence[ChatMessage], tools: Seq
     notes = _notes(script, turn, messages[at].text)
     shown = exemplified(notes, script.words[turn], frozenset(call.name for call in script.gold[turn]))
     last = messages[-1]
-    thinks = len(messages) - 1 > at and last.role == "user" and not last.text.startswith(_TOOL_RESULTS)
+    thinks = len(messages) - 1 > at and last.role == "user" and not last.text.startswith(TOOL_RESULTS)
     return Situation(
         script=script,
         turn=turn,
@@ -95,7 +95,7 @@ def current_turn(script: Script, messages: Sequence[ChatMessage]) -> tuple[int, 
     for index, message in enumerate(messages):
         if message.role == "assistant":
             answered = True
-        elif message.role == "user" and answered and not message.text.startswith(_TOOL_RESULTS):
+        elif message.role == "user" and answered and not message.text.startswith(TOOL_RESULTS):
             found = _turn_asked(script, message.text, turn + 1)
             if found >= 0:
                 turn, at, answered = found, index, False

@@ -8,7 +8,6 @@ Model arguments (-M): latency (seconds per request), seed, choices (false: like 
 num_choices). Profiles: profiles.py.
 """
 
-import copy
 import weakref
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from inspect_ai.model import (
     ModelOutput,
     StopReason,
 )
-from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
+from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import store
 
 from kate_eval.bfcl.categories import MODES, Mode
@@ -39,7 +38,7 @@ from kate_eval.endpoints.profiles import profile_named
 from kate_eval.endpoints.request import Situation, read
 from kate_eval.endpoints.script import pool_of, script_of
 from kate_eval.endpoints.usage import usage_of
-from kate_eval.endpoints.writing import written
+from kate_eval.endpoints.writing import tool_calls, written
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
 
 SAMPLE_KEY = "kate:sample"
@@ -156,14 +155,12 @@ class SimulatedAPI(ModelAPI):
         return self._drawn[key]
 
     def _message(self, answer: Answer, mode: Mode, situation: Situation, id: str) -> ChatMessageAssistant:
-        calls = [] if mode == "prompt" else list(tool_calls(answer, id))
+        calls = [] if mode == "prompt" else tool_calls(answer, id)
         text = written(answer, situation.script.entry.category) if mode == "prompt" else answer.reply
         content: list[Content] = [ContentText(text=text)] if text else []
         if self.profile.reasoning:
             about = answer.calls[0].name if answer.calls else "a reply"
-            thought = (
-                f"Simulated reasoning: turn {situation.turn}, {len(situation.made)} calls made; now {about}."
-            )
+            thought = f"Simulated reasoning: after {len(situation.made)} calls in this turn comes {about}."
             content.insert(0, ContentReasoning(reasoning=thought))
         return ChatMessageAssistant(content=content, tool_calls=calls or None, model=self._name)
 
@@ -189,20 +186,6 @@ def _stop_reason(message: ChatMessageAssistant) -> StopReason:
     return "tool_calls" if message.tool_calls else "stop"
 
 
-def tool_calls(answer: Answer, id: str) -> list[ToolCall]:
-    """The answer's calls as a provider delivers them; unparseable arguments as Inspect delivers those."""
-    if answer.malformed:
-        name = answer.calls[0].name
-        error = (
-            f'Error parsing the following tool call arguments:\n\n{{"{name}": \n\nError details: simulated'
-        )
-        return [ToolCall(id=f"{id}_0", function=name, arguments={}, parse_error=error)]
-    return [
-        ToolCall(id=f"{id}_{index}", function=call.name, arguments=copy.deepcopy(call.arguments))
-        for index, call in enumerate(answer.calls)
-    ]
-
-
 def current_sample() -> Sample:
     """The sample that is being played.
 
@@ -210,12 +193,10 @@ def current_sample() -> Sample:
         EndpointError: none of kate-eval's BFCL tasks is.
     """
     found = store().get(SAMPLE_KEY)
-    if not isinstance(found, dict) or found.get("benchmark") != "bfcl" or found.get("mode") not in MODES:
+    known = isinstance(found, dict) and found.keys() >= {"benchmark", "entry", "epoch", "mode"}
+    if not known or found["benchmark"] != "bfcl" or found["mode"] not in MODES:
         raise EndpointError(
             f"The simulated endpoint plays kate-eval's BFCL tasks only, but the sample says {found!r}. "
             "For instance: inspect eval kate_eval/bfcl --model simulated/default"
         )
     return Sample(str(found["entry"]), int(found["epoch"]), cast(Mode, found["mode"]))
-
-
-__all__ = ["SAMPLE_KEY", "Sample", "SimulatedAPI", "current_sample"]

@@ -1,4 +1,4 @@
-"""Wrong and invented arguments: plausible, diverse, drawn from a given random stream."""
+"""Wrong and invented arguments of the simulated model: plausible, diverse, drawn from a random stream."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

@@ -1,12 +1,28 @@
-"""The simulated model's answers as prompting mode's text, in the language that the category asks for."""
+"""The simulated model's answers in either mode: as tool calls, or as text in the category's language."""
 
+import copy
 from functools import lru_cache
 from typing import Any, Literal
+
+from inspect_ai.tool import ToolCall
 
 from kate_eval.bfcl.categories import language_of
 from kate_eval.bfcl.decode import DecodeError, decode_prompt, render_call
 from kate_eval.endpoints.mistakes import Answer
 from kate_eval.episode import Call
+
+PARSE_ERROR = "Error parsing the following tool call arguments:\n\n{\n\nError details: simulated mistake"
+
+
+def tool_calls(answer: Answer, id: str) -> list[ToolCall]:
+    """The answer's calls as a provider delivers them; unparseable arguments as Inspect delivers those."""
+    if answer.malformed:
+        name = answer.calls[0].name
+        return [ToolCall(id=f"{id}_0", function=name, arguments={}, parse_error=PARSE_ERROR)]
+    return [
+        ToolCall(id=f"{id}_{index}", function=call.name, arguments=copy.deepcopy(call.arguments))
+        for index, call in enumerate(answer.calls)
+    ]
 
 
 def written(answer: Answer, category: str) -> str:
@@ -22,7 +38,8 @@ def written(answer: Answer, category: str) -> str:
 
 
 def _source(call: Call, language: Literal["java", "javascript"]) -> str:
-    return f"{call.name}({', '.join(f'{name}={_value(str(v), language)}' for name, v in call.arguments.items())})"
+    arguments = ", ".join(f"{name}={_value(str(value), language)}" for name, value in call.arguments.items())
+    return f"{call.name}({arguments})"
 
 
 @lru_cache(maxsize=4096)
