@@ -6,6 +6,8 @@ The scorer below brings the counters into the log's results, beside the benchmar
 import logging
 import math
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from statistics import fmean, stdev
 
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import (
@@ -26,6 +28,8 @@ from kate_eval.episode import STOP_KEY
 logger = logging.getLogger(__name__)
 
 LOW_HIT_RATE = 0.2
+ENOUGH = 20
+"""Samples before a low hit rate is more than an early impression."""
 
 
 COUNTERS_KEY = "kate:counters"
@@ -74,19 +78,27 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
+@cache
+def _warn_of_low_hit_rate() -> None:
+    """Say it once a process: Inspect computes metrics again and again while a run goes on."""
+    logger.warning(
+        "Knowledge was injected in fewer than %.0f%% of the turns: this run says little about knowledge. "
+        "Lower the threshold (-S threshold=...) or use a bank nearer to the task.",
+        100 * LOW_HIT_RATE,
+    )
+
+
 @metric
 def hit_rate() -> Metric:
-    """Mean share of turns with knowledge injected, over the samples that asked for it; warns if low."""
+    """Mean share of turns with knowledge injected; warns where it is low beyond chance."""
 
     def compute(scores: list[SampleScore]) -> Value:
         rates = [score.score.as_float() for score in scores]
-        rate = sum(rates) / len(rates) if rates else math.nan
-        if rate < LOW_HIT_RATE:
-            logger.warning(
-                "Knowledge was injected in only %.0f%% of the turns: this run says little about knowledge. "
-                "Lower the threshold (-S threshold=...) or use a bank nearer to the task.",
-                100 * rate,
-            )
+        if not rates:
+            return math.nan
+        rate = fmean(rates)
+        if len(rates) >= ENOUGH and rate + 2 * stdev(rates) / math.sqrt(len(rates)) < LOW_HIT_RATE:
+            _warn_of_low_hit_rate()
         return rate
 
     return compute
