@@ -65,6 +65,10 @@ class Environment:
                 raise SyntaxError(f"invalid argument name {str(name)[:80]!r}")
             arguments[name] = self._apply(value) if isinstance(value, Call) else value
         _refuse(call.name, arguments)
+        for name, value in call.arguments.items():
+            # The call stays as it was: TwitterAPI keeps a list it is given, and adds to it later.
+            if isinstance(value, list | dict):
+                arguments[name] = copy.deepcopy(value)
         for name, default in _mutable_defaults(method).items():
             arguments.setdefault(name, copy.deepcopy(default))
         return method(**arguments)

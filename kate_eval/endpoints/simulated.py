@@ -39,10 +39,8 @@ from kate_eval.endpoints.request import Situation, read
 from kate_eval.endpoints.script import pool_of, script_of
 from kate_eval.endpoints.usage import usage_of
 from kate_eval.endpoints.writing import tool_calls, written
+from kate_eval.episode import SAMPLE_KEY
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
-
-SAMPLE_KEY = "kate:sample"
-"""Where a task's setup tells which sample is played, in Inspect's store."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,9 @@ def test_kate_injects_samples_four_and_asks_no_critic_when_all_agree(run: Any) -
 
 def test_critic_decides_when_candidates_differ_and_may_be_another_model(run: Any) -> None:
     policy = Scripted(lambda messages, config: output(LS, [("pwd", {})], LS, "Done."))
-    critic = Scripted(lambda messages, config: output('Sure: {"plan": "stop", "calls": [], "reply": "Done."}'))
+    critic = Scripted(
+        lambda messages, config: output('Sure: {"plan": "stop", "calls": [], "reply": "Done."}')
+    )
     sample = only_sample(
         run(
             bfcl(**BASE),
@@ -70,7 +72,9 @@ def test_critic_decides_when_candidates_differ_and_may_be_another_model(run: Any
 
 def test_a_critic_gets_three_tries_then_the_first_candidate_is_played(run: Any) -> None:
     policy = Scripted(lambda messages, config: output("Done.", LS, LS, [("pwd", {})]))
-    critic = Scripted(lambda messages, config: output('{"calls": [{"name": "format_disk", "arguments": {}}]}'))
+    critic = Scripted(
+        lambda messages, config: output('{"calls": [{"name": "format_disk", "arguments": {}}]}')
+    )
     sample = only_sample(
         run(
             bfcl(**BASE),
@@ -130,7 +134,9 @@ def test_evaluating_the_bank_s_own_entries_is_refused_unless_marked(run: Any) ->
     [refused] = run(task, script.model(), knowledge(), sample_id="multi_turn_base_2").samples
     assert "multi_turn_base_2 can't be evaluated with this bank" in refused.error.message
     assert not script.requests
-    allowed = only_sample(run(task, script.model(), knowledge(allow_leakage=True), sample_id="multi_turn_base_2"))
+    allowed = only_sample(
+        run(task, script.model(), knowledge(allow_leakage=True), sample_id="multi_turn_base_2")
+    )
     assert allowed.scores["run_counters"].value["leaked"] == 1.0
 
 

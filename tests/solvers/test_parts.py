@@ -50,7 +50,11 @@ def test_an_unknown_depth_prompt_is_named_with_the_choices() -> None:
 
 def test_candidates_agree_whatever_the_order_of_arguments_and_undecodable_ones_do_not_vote() -> None:
     episode = BfclEpisode(load_entry("multi_turn_base_1"), "fc")
-    replies = [[("cp", {"source": "a", "destination": "b"})], [("cp", {"destination": "b", "source": "a"})], "x"]
+    replies = [
+        [("cp", {"source": "a", "destination": "b"})],
+        [("cp", {"destination": "b", "source": "a"})],
+        "x",
+    ]
     candidates = [make_candidate(assistant(reply), episode, one_call=True) for reply in replies]
     broken = assistant([("cp", {})])
     assert broken.tool_calls
@@ -73,7 +77,15 @@ def test_a_critic_s_answer_is_found_in_prose_and_fences() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no json", "{}", '{"calls": [{"arguments": {}}]}', '{"calls": "ls"}', "{" * 5000, '{"calls": [' * 2000],
+    [
+        "",
+        "no json",
+        "{}",
+        '{"calls": [{"arguments": {}}]}',
+        '{"calls": "ls"}',
+        "{" * 5000,
+        '{"calls": [' * 2000,
+    ],
 )
 def test_an_unusable_answer_gives_a_reason(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -89,7 +101,8 @@ def test_any_text_is_an_answer_or_a_reason(text: str) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda s: st.lists(s) | st.dictionaries(st.text(), s),
 )
 
 
