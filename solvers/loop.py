@@ -97,7 +97,7 @@ async def _step(context: Context, state: TaskState) -> bool:
     candidates = await SAMPLERS[context.parameters.sampling](context)
     decision = await decide(candidates, context)
     if len(candidates) > 1:
-        transcript().info(_decision_info(candidates, decision), source=SOURCE)
+        transcript().info(_decision_info(context, candidates, decision), source=SOURCE)
     context.counters.steps += 1
     context.conversation.append(decision.action.message)
     observation = context.episode.step(decision.action)
@@ -107,7 +107,7 @@ async def _step(context: Context, state: TaskState) -> bool:
 
 def _knowledge_info(turn: Turn, used: Sequence[Retrieved], threshold: float) -> dict[str, Any]:
     return {
-        "step": "knowledge",
+        "kind": "knowledge",
         "turn": turn.index + 1,
         "threshold": threshold,
         "retrieved": [
@@ -122,10 +122,12 @@ def _knowledge_info(turn: Turn, used: Sequence[Retrieved], threshold: float) -> 
     }
 
 
-def _decision_info(candidates: Sequence[Candidate], decision: Decision) -> dict[str, Any]:
+def _decision_info(context: Context, candidates: Sequence[Candidate], decision: Decision) -> dict[str, Any]:
     taken = Candidate(decision.action, "", "").describe()
     return {
-        "step": "decision",
+        "kind": "decision",
+        "turn": context.counters.turns,
+        "step": context.counters.steps + 1,
         "how": decision.how,
         "action": taken,
         "candidates": [

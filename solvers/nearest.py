@@ -95,7 +95,8 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
             counters.hits += bool(found)
             calls = [call for hit in found for call in adapted_calls(hit, turn.query)]
             info: dict[str, Any] = {
-                "step": "nearest",
+                "kind": "nearest",
+                "turn": counters.turns,
                 "retrieved": [
                     {"item": h.item.id, "similarity": h.similarity, "question": h.item.question}
                     for h in found

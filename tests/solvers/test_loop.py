@@ -14,10 +14,10 @@ BASE = {"categories": "multi_turn_base"}
 LS = [("ls", {"a": True})]
 
 
-def infos(sample: EvalSample, step: str) -> list[dict[str, Any]]:
-    """What the solver wrote into the transcript for such steps."""
+def infos(sample: EvalSample, kind: str) -> list[dict[str, Any]]:
+    """What the solver wrote into the transcript of this kind."""
     data = [event.data for event in sample.events if event.event == "info" and event.source == "kate"]
-    return [d for d in data if isinstance(d, dict) and d["step"] == step]
+    return [d for d in data if isinstance(d, dict) and d["kind"] == kind]
 
 
 def only_sample(log: Any) -> EvalSample:
