@@ -1,9 +1,10 @@
 # Set-up and every job of the project. `make demo` and `make test` work on a fresh machine.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+# The first Python on the PATH that runs and is 3.11 or 3.12.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 OFFICIAL := .venv-official
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check parity bench official lock typed clean
 

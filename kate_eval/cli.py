@@ -1,6 +1,7 @@
 """The `kate` command (alias `kate-eval`). Heavy imports happen inside the commands that need them."""
 
-import logging
+import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,6 @@ from rich.console import Console
 from kate_eval import __version__
 from kate_eval.errors import KateError, unknown
 
-logger = logging.getLogger(__name__)
 console = Console()
 
 
@@ -48,14 +48,23 @@ def bfcl_setup() -> None:
         return
     except DatasetError:
         pass
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-    done = subprocess.run([*command, "--requirement", str(engine.REQUIREMENTS)], check=False)
+    command = [*_installer(), "--quiet", "--no-deps", "--require-hashes", "-r", str(engine.REQUIREMENTS)]
+    done = subprocess.run(command, check=False)
     if done.returncode:
         raise DatasetError(
             f"pip could not install bfcl-eval {engine.BFCL_EVAL_VERSION} (exit code {done.returncode}). "
             "Check the network, or install that wheel yourself: pip install --no-deps WHEEL"
         )
     console.print(f"Installed bfcl-eval {engine.BFCL_EVAL_VERSION} (data and checkers of BFCL-V3).")
+
+
+def _installer() -> list[str]:
+    """The command that installs into this environment: its own pip, or uv where it has none."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install"]
+    if shutil.which("uv"):
+        return ["uv", "pip", "install", "--python", sys.executable]
+    raise KateError(f"{sys.executable} has no pip, and uv is not on the PATH: install one of them")
 
 
 @main.group()

@@ -26,7 +26,7 @@ class Decision:
 
     Attributes:
         action: what is played.
-        how: "only", "agreed", or the aggregator's name.
+        how: "only" (one candidate, or one that could be decoded), "agreed", or the aggregator's name.
         evidence: votes and critics' answers, as JSON data for the transcript.
     """
 
@@ -44,9 +44,11 @@ async def decide(candidates: Sequence[Candidate], context: Context) -> Decision:
         return Decision(candidates[0].action, "only")
     context.counters.votes += 1
     ranked = tally(candidates)
-    if len(ranked) == 1 and ranked[0][1] == len(candidates):
-        context.counters.agreements += 1
-        return Decision(ranked[0][0].action, "agreed")
+    if len(ranked) == 1:
+        agreed = ranked[0][1] == len(candidates)
+        context.counters.agreements += agreed
+        # Where the others could not be decoded, there is nothing left to choose from either.
+        return Decision(ranked[0][0].action, "agreed" if agreed else "only")
     return await AGGREGATORS[context.parameters.aggregate](candidates, context)
 
 

@@ -150,7 +150,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
-def _arithmetic(node: ast.expr) -> Any:
+def _arithmetic(node: ast.expr | None) -> Any:
     """Compute an expression of literals. What Python refuses (1 + 'a') raises Python's own error.
 
     Raises:
@@ -163,8 +163,9 @@ def _arithmetic(node: ast.expr) -> Any:
             return [_arithmetic(item) for item in node.elts]
         case ast.Tuple():
             return tuple(_arithmetic(item) for item in node.elts)
-        case ast.Dict(keys=[*keys]) if None not in keys:
-            return {_arithmetic(key): _arithmetic(item) for key, item in zip(keys, node.values, strict=True)}
+        case ast.Dict():
+            pairs = zip(node.keys, node.values, strict=True)
+            return {_arithmetic(key): _arithmetic(item) for key, item in pairs}
         case ast.UnaryOp():
             return _OPERATORS[type(node.op)](_arithmetic(node.operand))
         case ast.BinOp() if type(node.op) in _OPERATORS:

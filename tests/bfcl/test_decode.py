@@ -87,7 +87,9 @@ def test_a_rendered_call_decodes_to_itself(name: str, arguments: dict[str, Any])
     assert call == Call(name, arguments)
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
+@given(
+    st.recursive(st.none() | st.text() | st.integers(), lambda s: st.lists(s) | st.dictionaries(st.text(), s))
+)
 def test_function_calling_output_decodes_only_from_json_objects(value: Any) -> None:
     text = json.dumps(value)
     if isinstance(value, dict):

@@ -109,6 +109,17 @@ def test_default_arguments_are_fresh_in_each_call() -> None:
     assert shown[0] == shown[1] and "@leak" not in shown[1]
 
 
+def test_a_call_keeps_its_arguments_whatever_the_environment_does_with_them() -> None:
+    posting = environment("TwitterAPI")
+    posting.instances["TwitterAPI"].authenticated = True
+    number = posting.instances["TwitterAPI"].tweet_counter
+    post = Call("post_tweet", {"content": "x", "mentions": ["@first"]})
+    posting.execute(post)
+    posting.execute(Call("mention", {"tweet_id": number, "mentioned_usernames": ["@later"]}))
+    assert post.arguments["mentions"] == ["@first"]
+    assert "@later" in posting.instances["TwitterAPI"].tweets[number]["mentions"]
+
+
 def test_held_out_functions_still_execute_as_officially() -> None:
     entry = load_entry("multi_turn_miss_func_0")
     assert "sort" in {doc["name"] for doc in entry.held_out[3]}

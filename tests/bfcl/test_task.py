@@ -12,7 +12,10 @@ from tests.conftest import Scripted, assistant, output
 
 
 def test_groups_and_categories_expand_in_official_order_without_duplicates() -> None:
-    assert categories.parse_categories("live,multi_turn_base,live_simple") == (*categories.LIVE, "multi_turn_base")
+    assert categories.parse_categories("live,multi_turn_base,live_simple") == (
+        *categories.LIVE,
+        "multi_turn_base",
+    )
     assert len(categories.parse_categories(["all"])) == 17
 
 

@@ -11,6 +11,9 @@ from .cases import Plan, some_value
 from .kinds import plan_kind
 from .places import at, docs_of, parameters, places, put
 
+HALF_A_CHARACTER = "\ud83d"
+"""Half of an emoji, as models that write JSON escapes sometimes leave it."""
+
 
 def change_argument(
     plan: Plan,
@@ -121,22 +124,14 @@ def string_punctuation(plan: Plan, entry: Entry, rng: Random) -> Plan | None:
 def string_odd(plan: Plan, entry: Entry, rng: Random) -> Plan | None:
     """Quotes, newlines, backslashes, other scripts, and text that looks like a call."""
     odd = (
-        "it's",
-        '"quoted"',
-        "two\nlines",
-        "a\\b",
-        "tab\t",
-        "naïve 東京 🚗",
-        "{curly}",
-        "%s",
-        "[list]",
-        "\x00",
-        "\u2028",
-        "\ud83d",
+        *("it's", '"quoted"', "two\nlines", "a\\b", "tab\t", "naïve 東京 🚗"),
+        *("{curly}", "%s", "[list]", "\x00", "\u2028"),
     )
+    # Rare, because it stops the official run.
+    end = HALF_A_CHARACTER if rng.random() < 0.005 else rng.choice(odd)
 
     def change(call: Call, name: str) -> str:
-        return f"{call.arguments[name]} {rng.choice(odd)}"
+        return f"{call.arguments[name]} {end}"
 
     return change_argument(plan, rng, change, is_string)
 

@@ -50,6 +50,7 @@ class Report:
         compared: cases by kind.
         correct: cases by kind that our side finds correct.
         departed: cases by departure.
+        disputed: those of them that one side finds correct and the other wrong.
         leaky: the kinds whose official process changed data shared by all samples, and which.
         mismatches: differences that no departure explains.
     """
@@ -57,6 +58,7 @@ class Report:
     compared: Counter[str] = field(default_factory=Counter)
     correct: Counter[str] = field(default_factory=Counter)
     departed: Counter[str] = field(default_factory=Counter)
+    disputed: Counter[str] = field(default_factory=Counter)
     leaky: set[str] = field(default_factory=set)
     mismatches: list[str] = field(default_factory=list)
 
@@ -65,6 +67,7 @@ class Report:
         self.compared += other.compared
         self.correct += other.correct
         self.departed += other.departed
+        self.disputed += other.disputed
         self.leaky |= other.leaky
         self.mismatches += other.mismatches
 
@@ -72,7 +75,10 @@ class Report:
         lines = [f"{'kind':32}{'cases':>8}{'correct':>9}"]
         lines += [f"{kind:32}{n:8}{self.correct[kind]:9}" for kind, n in self.compared.items()]
         lines.append(f"{'all':32}{self.compared.total():8}{self.correct.total():9}")
-        lines += [f"departure: {name}: {n}" for name, n in self.departed.most_common()]
+        lines += [
+            f"departure: {name}: {n} cases, {self.disputed[name]} verdicts"
+            for name, n in self.departed.most_common()
+        ]
         lines += [f"officially shared data changed by {name}" for name in sorted(self.leaky)]
         return "\n".join([*lines, f"mismatches: {len(self.mismatches)}", *self.mismatches[:SHOWN_MISMATCHES]])
 
@@ -124,7 +130,9 @@ async def _compare_group(cases: Sequence[Case], verdicts: Path) -> Report:
         departures = explain(case, ours, theirs, differing)
         if departures is None:
             report.mismatches.append(_describe(case, ours, theirs, differing))
-        report.departed.update(departure.name for departure in departures or ())
+        for departure in departures or ():
+            report.departed[departure.name] += 1
+            report.disputed[departure.name] += "verdict" in differing
         report.leaky.update(f"{case.kind}: {name}" for name in theirs.leaked)
     assert not official, "the official side played cases that we did not"
     return report

@@ -4,6 +4,7 @@ A kind is deterministic: its only randomness is `Random(f"{kind}:{entry id}")`.
 """
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -52,6 +53,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+ENOUGH = 5
 LEAKY = frozenset({"default_list_changed"})
 """Kinds after which official samples of the same process see each other's data."""
 
@@ -84,10 +86,13 @@ def every_case(kind: Kind, mode: Mode, entries: Sequence[Entry]) -> Iterator[Cas
 
 
 def a_slice(mode: Mode, entries: Sequence[Entry]) -> Iterator[Case]:
-    """One case of each entry, of a kind drawn by its id among those that apply."""
+    """One case of each entry, of a kind drawn by its id; kinds that have few cases go first."""
     kinds = [kind for kind in KINDS.values() if mode in kind.modes]
+    count: Counter[str] = Counter()
     for entry in entries:
         drawn = Random(f"slice:{entry.id}").sample(kinds, len(kinds))
+        drawn.sort(key=lambda kind: count[kind.name] >= ENOUGH)
         case = next(case for kind in drawn if (case := kind.case(entry, mode)) is not None)
+        count[case.kind] += 1
         # Kinds that make the official side leak are kept from the others' entries.
         yield case if case.kind in LEAKY else replace(case, group=f"slice:{mode}")

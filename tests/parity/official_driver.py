@@ -1,4 +1,4 @@
-"""Plays and scores cases with unmodified bfcl_eval. Runs in the official environment; imports nothing of ours.
+"""Plays and scores cases with the unmodified bfcl_eval. Runs in its environment; imports nothing of ours.
 
     python official_driver.py CASES VERDICTS SCRATCH --jobs 2
 
@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -76,7 +77,7 @@ def scripted_handler(mode: str) -> Any:
             self.messages: list[Any] = []
             self.offered: list[list[str]] = []
 
-        def _query_FC(self, inference_data: Json) -> tuple[Any, float]:  # noqa: N802 - the official name
+        def _query_FC(self, inference_data: Json) -> tuple[Any, float]:
             self.offered.append(sorted(tool["function"]["name"] for tool in inference_data["tools"]))
             return self._answer(inference_data)
 
@@ -189,7 +190,7 @@ def in_child(function: Callable[..., Any], *arguments: Any) -> Json:
     with os.fdopen(read) as pipe:
         text = pipe.read()
     os.waitpid(child, 0)
-    return json.loads(text) if text else {"raised": "the process died"}  # type: ignore[no-any-return]
+    return json.loads(text) if text else {"raised": "the process died"}
 
 
 def score(mode: str, result_dir: Path, scratch: Path, leaked: set[str]) -> dict[str, str]:
@@ -230,14 +231,15 @@ def play_group(task: tuple[Path, Path, Path]) -> None:
     for record in generated["value"]:
         record.update(verdict=verdicts[record["id"]], leaked=sorted(leaked))
     write_lines(verdicts_file, generated["value"])
+    shutil.rmtree(scratch)
 
 
 def load_official() -> None:
     """Import bfcl_eval and its entries once, before the forks."""
     from bfcl_eval import _llm_response_generation  # noqa: F401
+    from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING
     from bfcl_eval.eval_checker import eval_runner  # noqa: F401
     from bfcl_eval.utils import load_dataset_entry, parse_test_category_argument
-    from bfcl_eval.constants.executable_backend_config import CLASS_FILE_PATH_MAPPING
 
     for category in parse_test_category_argument(["single_turn", "multi_turn"]):
         ENTRIES.update({entry["id"]: entry for entry in load_dataset_entry(category)})

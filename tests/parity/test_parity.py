@@ -39,11 +39,11 @@ def agrees(report: Report) -> bool:
 
 
 def test_a_slice_of_every_kind_agrees(tmp_path: Path) -> None:
-    report = compare_slice(slice_cases(step=2), tmp_path)
+    report = compare_slice(slice_cases(step=4), tmp_path)
     assert agrees(report), str(report)
-    assert report.compared.total() == 2 * 2221
+    assert report.compared.total() == 2 * 1111
     assert set(report.compared) == set(KINDS)
-    assert 800 < report.correct.total() < 1400, "damage is to be seen, and not everything to be damaged"
+    assert 400 < report.correct.total() < 700, "damage is to be seen, and not everything to be damaged"
 
 
 @pytest.mark.slow
@@ -74,7 +74,11 @@ def accept_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keep_dots_in_names(monkeypatch: pytest.MonkeyPatch) -> None:
     real = engine.check_ast
-    monkeypatch.setattr(engine, "check_ast", lambda *arguments: real(*arguments[:-1], "prompt"))
+
+    def with_dots(docs: Any, decoded: Any, gold: Any, category: str, mode: str) -> dict[str, Any]:
+        return real(docs, decoded, gold, category, "prompt")
+
+    monkeypatch.setattr(engine, "check_ast", with_dots)
 
 
 def with_official(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
@@ -122,7 +126,7 @@ WRONG_RULES: list[Callable[[pytest.MonkeyPatch], None]] = [
 
 
 def test_a_wrong_adapter_is_caught(tmp_path: Path) -> None:
-    groups = slice_cases(step=5)
+    groups = slice_cases(step=7)
     assert not compare_slice(groups, tmp_path).mismatches
     for wrong in WRONG_RULES:
         report = Report()
