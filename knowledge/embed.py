@@ -53,8 +53,8 @@ class LexicalIndex:
         if not known:
             return np.zeros(self._count, dtype=np.float32)
         ceiling = sum(self._idf(word) for word in asked) / (1 + K1)
-        scores: "npt.NDArray[np.float32]" = self._bm25.get_scores(known)
-        similarities: "npt.NDArray[np.float32]" = np.minimum(scores / np.float32(ceiling), np.float32(1))
+        scores: npt.NDArray[np.float32] = self._bm25.get_scores(known)
+        similarities: npt.NDArray[np.float32] = np.minimum(scores / np.float32(ceiling), np.float32(1))
         return similarities
 
     def _idf(self, word: str) -> float:

@@ -4,8 +4,9 @@ Source: KATE, section 3.2: top k above a threshold over all involved classes, wi
 Exact search; the query is embedded once.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +25,14 @@ class Retrieved:
 
 
 class Retriever:
-    """Search over one bank; shared by all samples of a run (it changes only its caches)."""
+    """Search over one bank; shared by all samples of a run."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self._index = LexicalIndex([item.question for item in bank.items])
-        self._masks: dict[tuple[Set[str], str], npt.NDArray[np.bool_]] = {}
+        self._of_form = {form: self._where(partial(_has_form, form)) for form in bank.card.forms}
+        classes = {name for item in bank.items for name in item.classes}
+        self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}
 
     def search(
         self,
@@ -50,7 +53,7 @@ class Retriever:
             threshold: similarity that an item must exceed.
             exclude: sources whose items are left out.
         """
-        scores = np.where(self._mask(frozenset(classes), form), self._index.similarities(query), -1.0)
+        scores = np.where(self._qualifies(classes, form), self._index.similarities(query), -1.0)
         found: list[Retrieved] = []
         seen: set[str] = set()
         for position in self._best_first(scores, threshold, k):
@@ -73,13 +76,22 @@ class Retriever:
         ordered: list[int] = above[np.lexsort((above, -scores[above]))].tolist()
         return ordered
 
-    def _mask(self, classes: frozenset[str], form: str) -> npt.NDArray[np.bool_]:
-        key = (classes, form)
-        if key not in self._masks:
-            self._masks[key] = np.array(
-                [
-                    i.form == form and (not classes or not classes.isdisjoint(i.classes))
-                    for i in self.bank.items
-                ]
-            )
-        return self._masks[key]
+    def _qualifies(self, classes: Set[str], form: str) -> npt.NDArray[np.bool_]:
+        """Which items have the form and share a class: shape (N,)."""
+        none = np.zeros(len(self.bank.items), dtype=np.bool_)
+        of_form = self._of_form.get(form, none)
+        if not classes:
+            return of_form
+        shared = [self._of_class[name] for name in classes if name in self._of_class]
+        return of_form & np.logical_or.reduce(shared) if shared else none
+
+    def _where(self, holds: Callable[[Experience], bool]) -> npt.NDArray[np.bool_]:
+        return np.fromiter(map(holds, self.bank.items), dtype=np.bool_, count=len(self.bank.items))
+
+
+def _has_form(form: str, item: Experience) -> bool:
+    return item.form == form
+
+
+def _has_class(name: str, item: Experience) -> bool:
+    return name in item.classes

@@ -184,9 +184,7 @@ def tool_info(doc: Mapping[str, Any]) -> ToolInfo:
     return ToolInfo(
         name=function["name"],
         description=function["description"],
-        parameters=SharedParams(
-            properties=parameters["properties"], required=parameters.get("required", [])
-        ),
+        parameters=SharedParams(properties=parameters["properties"], required=parameters.get("required", [])),
     )
 
 
