@@ -128,7 +128,7 @@ def report(logs: Path, output: Path | None) -> None:
 
 
 @main.command()
-@click.option("--entries", default=25, show_default=True, help="Test entries of each category (at most 100).")
+@click.option("--entries", default=50, show_default=True, help="Test entries of each category (at most 100).")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=Path("logs/demo"), show_default=True)
 def demo(entries: int, log_dir: Path) -> None:
     """Run nearest, baseline, knowledge, width and kate without a model, and print the leaderboard."""
