@@ -6,7 +6,6 @@ The scorer below brings the counters into the log's results, beside the benchmar
 import logging
 import math
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from statistics import fmean, stdev
 
 from inspect_ai.model import ModelUsage
@@ -23,17 +22,23 @@ from inspect_ai.scorer import (
 )
 from inspect_ai.solver import TaskState
 
-from kate_eval.episode import STOP_KEY
+from kate_eval.episode import settle
 
 logger = logging.getLogger(__name__)
 
 LOW_HIT_RATE = 0.2
+LOW_HIT_RATE_WARNING = (
+    f"Knowledge was injected in fewer than {LOW_HIT_RATE:.0%} of the turns: this run says little about "
+    "knowledge. Lower the threshold (-S threshold=...) or use a bank nearer to the task."
+)
 ENOUGH = 20
 """Samples before a low hit rate is more than an early impression."""
 
 
 COUNTERS_KEY = "kate:counters"
 """Store key of a sample's counters."""
+PROVENANCE_KEY = "kate:solver"
+"""Store key: what the sample's solving depended on (parameters, prompts' hash, bank's hash)."""
 
 
 @dataclass
@@ -42,8 +47,10 @@ class Counters:
 
     turns: int = 0
     """User turns started."""
+    searches: int = 0
+    """Turns for which experiences were searched: those in which the user asks something."""
     hits: int = 0
-    """Turns in which at least one experience was injected."""
+    """Searches that found at least one experience, which was injected."""
     knowledge: bool = False
     """Whether knowledge was asked for at all."""
     leaked: bool = False
@@ -78,27 +85,25 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-@cache
-def _warn_of_low_hit_rate() -> None:
-    """Say it once a process: Inspect computes metrics again and again while a run goes on."""
-    logger.warning(
-        "Knowledge was injected in fewer than %.0f%% of the turns: this run says little about knowledge. "
-        "Lower the threshold (-S threshold=...) or use a bank nearer to the task.",
-        100 * LOW_HIT_RATE,
-    )
-
-
 @metric
 def hit_rate() -> Metric:
-    """Mean share of turns with knowledge injected; warns where it is low beyond chance."""
+    """Mean share of searches that found knowledge; warns once a run where it is low beyond chance."""
+    seen = 0
+    warned = False
 
     def compute(scores: list[SampleScore]) -> Value:
+        nonlocal seen, warned
         rates = [score.score.as_float() for score in scores]
+        # Inspect computes metrics again and again while a run goes on: fewer scores mean a new run.
+        warned = warned and len(rates) >= seen
+        seen = len(rates)
         if not rates:
             return math.nan
         rate = fmean(rates)
-        if len(rates) >= ENOUGH and rate + 2 * stdev(rates) / math.sqrt(len(rates)) < LOW_HIT_RATE:
-            _warn_of_low_hit_rate()
+        margin = 2 * stdev(rates) / math.sqrt(len(rates)) if len(rates) > 1 else 1.0
+        if not warned and len(rates) >= ENOUGH and rate + margin < LOW_HIT_RATE:
+            logger.warning(LOW_HIT_RATE_WARNING)
+            warned = True
         return rate
 
     return compute
@@ -110,19 +115,23 @@ def run_counters() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         counters = Counters(**state.store.get(COUNTERS_KEY, {}))
-        stopped = state.store.get(STOP_KEY)
+        _, failure = settle(state)
         value: dict[str, float] = {
-            "errored": float(stopped is not None and stopped != "limit"),
+            "errored": float(failure is not None),
             "requests": counters.requests,
             "extra_requests": counters.extra_requests,
             "parse_failures": counters.parse_failures,
             "agreement_rate": _ratio(counters.agreements, counters.votes),
-            "retrieval_hit_rate": _ratio(counters.hits, counters.turns) if counters.knowledge else math.nan,
+            "retrieval_hit_rate": _ratio(counters.hits, counters.searches)
+            if counters.knowledge
+            else math.nan,
             "tokens_policy": _role_tokens(counters, "policy"),
             "tokens_critic": _role_tokens(counters, "critic"),
             "leaked": float(counters.leaked),
         }
-        return Score(value=dict(value), metadata=asdict(counters))
+        return Score(
+            value=dict(value), metadata=asdict(counters) | {"provenance": state.store.get(PROVENANCE_KEY)}
+        )
 
     return score
 

@@ -5,6 +5,7 @@ kept in Inspect's store (they would be logged as null), so they wait here, keyed
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.solver import TaskState
 from inspect_ai.tool import ToolInfo
+from inspect_ai.util import sample_limits
 
 from kate_eval.errors import EpisodeError
 
@@ -26,12 +28,37 @@ class Call:
     @property
     def key(self) -> str:
         """Canonical text: equal calls have equal keys, whatever the order of their arguments."""
-        return f"{self.name}({json.dumps(self.arguments, sort_keys=True, default=repr)})"
+        return f"{self.name}({json.dumps(plain(self.arguments), sort_keys=True)})"
 
     @property
     def text(self) -> str:
         """The call as Python text, "f(x=1, y='a')"."""
         return f"{self.name}({', '.join(f'{name}={_text(value)}' for name, value in self.arguments.items())})"
+
+
+MAX_DEPTH = 64
+MAX_DIGITS = 4300
+"""CPython's own limit for writing an integer in decimal."""
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Any argument that a model may write, as JSON data: for comparing, showing and logging calls.
+
+    What JSON can't express becomes text; nothing raises. 1 and 1.0 stay different: checkers tell them apart.
+    """
+    if depth > MAX_DEPTH:
+        return "(nested too deep to show)"
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() < 3 * MAX_DIGITS else hex(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, dict):
+        return {k if isinstance(k, str) else f"({k!r})": plain(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, depth + 1) for item in value]
+    return value.text if isinstance(value, Call) else repr(value)
 
 
 def _text(value: Any) -> str:
@@ -50,21 +77,18 @@ class Action:
         message: the assistant message that goes into the conversation.
         calls: the decoded calls, in order; empty for a reply or an undecodable answer.
         error: why the answer could not be decoded, if it could not.
+        written: the model's own message, where that can't stand in the conversation.
     """
 
     message: ChatMessageAssistant
     calls: tuple[Call, ...] = ()
     error: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Canonical text of the calls; "" for a reply. Actions that do the same have equal keys."""
-        return "\n".join(call.key for call in self.calls)
+    written: ChatMessageAssistant | None = None
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The start of a user turn: what the user says, and the text to retrieve knowledge by."""
+    """The start of a user turn: what the user says, and the text to retrieve knowledge by ("": none)."""
 
     index: int
     messages: tuple[ChatMessage, ...]
@@ -108,6 +132,9 @@ class Episode(Protocol):
     def encode(self, calls: Sequence[Call], reply: str = "") -> Action:
         """Build the action for given calls (or, with none, a reply) in the model's own format."""
 
+    def tool_name(self, name: str) -> str:
+        """The name under which a documented function is offered to the model."""
+
     def first_call(self, action: Action) -> Action:
         """The action cut down to its first call."""
 
@@ -115,13 +142,18 @@ class Episode(Protocol):
         """Play the action."""
 
     def outcome(self) -> dict[str, Any]:
-        """What a scorer needs, as JSON data: it must suffice to score the sample again from its log."""
+        """What a scorer needs, as JSON data: it must suffice to score the sample again from its log.
+
+        "over" says whether the entry was played to its end.
+        """
 
 
 SAMPLE_KEY = "kate:sample"
 """Store key: which entry is played ({"benchmark", "entry", "epoch", "mode"})."""
-STOP_KEY = "kate:stopped"
-"""Store key: why a solver stopped before the episode was over: "limit", or an error's text."""
+OUTCOME_KEY = "kate:outcome"
+"""Store key: the episode's outcome."""
+FAILURE_KEY = "kate:failure"
+"""Store key: why the sample can't be scored; None if it can."""
 
 _LIVE: dict[str, Episode] = {}
 
@@ -144,6 +176,28 @@ def current_episode(state: TaskState) -> Episode:
             "for instance: inspect eval kate_eval/bfcl --solver kate"
         )
     return episode
+
+
+def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
+    """The episode's outcome, and why it can't be scored (None if it can); for scorers.
+
+    An entry that was not played to its end can be scored only if a limit ended it: that is the model's
+    doing. Anything else (an endpoint's error, a solver's, a cancellation) is a failure, not a wrong answer.
+    Both are kept in the store, so that a log can be scored again.
+    """
+    episode = _LIVE.get(state.uuid)
+    if episode is not None:
+        outcome = episode.outcome()
+        scorable = outcome["over"] or _limit_reached()
+        state.store.set(OUTCOME_KEY, outcome)
+        state.store.set(FAILURE_KEY, None if scorable else "the solver ended before the entry was over")
+    return state.store.get(OUTCOME_KEY), state.store.get(FAILURE_KEY, "no episode was played")
+
+
+def _limit_reached() -> bool:
+    limits = sample_limits()
+    every = (limits.token, limits.message, limits.time, limits.working, limits.cost)
+    return any(limit.limit is not None and limit.usage >= limit.limit for limit in every)
 
 
 def close_episode(state: TaskState) -> None:

@@ -20,6 +20,8 @@ from kate_eval.errors import BankError
 from kate_eval.knowledge.item import Experience
 
 SCHEMA_VERSION = 1
+TEMPLATES = Path(__file__).parent / "prompts"
+"""A form can be shown to a model if it has a template here."""
 BUILD = "Build it: kate knowledge build bfcl --form trajectory --split train -o banks/bfcl-train"
 
 
@@ -73,13 +75,13 @@ class Bank:
         Raises:
             BankError: it lacks one.
         """
-        held = {item.form for item in self.items}
+        held = {item.form for item in self.items if (TEMPLATES / f"{item.form}.txt").is_file()}
         for form in forms:
             if form not in held:
                 raise BankError(
                     f"The bank of {self.card.benchmark} {self.card.split} has no items of form {form!r}; "
-                    f"it has: {', '.join(sorted(held))}. Choose among them (-S knowledge=...) or name a bank "
-                    "that has it (-S bank=...)."
+                    f"it has: {', '.join(sorted(held)) or 'none that can be shown'}. Choose among them "
+                    "(-S knowledge=...) or name a bank that has it (-S bank=...)."
                 )
 
     def save(self, folder: Path) -> None:
@@ -139,11 +141,19 @@ def load_bank(folder: Path) -> Bank:
         raise BankError(f"Can't read {folder / 'items.jsonl'}: {ex}. {BUILD}") from ex
     items = tuple(
         _parse_item(line, folder / "items.jsonl", number)
-        for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1)
+        # Not splitlines(): it would also split at characters that JSON strings may hold, such as U+2028.
+        for number, line in enumerate(_text(data, folder).removesuffix("\n").split("\n"), start=1)
     )
     if hashlib.sha256(data).hexdigest()[:16] != card.items_hash:
         raise BankError(f"{folder / 'items.jsonl'} is not what card.json describes (hash differs). {BUILD}")
     return Bank(items, card)
+
+
+def _text(data: bytes, folder: Path) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as ex:
+        raise BankError(f"{folder / 'items.jsonl'} is no UTF-8: {ex}. {BUILD}") from ex
 
 
 def _parse_card(file: Path) -> Card:

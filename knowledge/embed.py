@@ -61,3 +61,7 @@ class LexicalIndex:
         """Lucene's inverse document frequency, as bm25s computes it."""
         frequency = self._frequency[word]
         return math.log(1 + (self._count - frequency + 0.5) / (frequency + 0.5))
+
+
+EMBEDDERS = {LexicalIndex.name: LexicalIndex}
+"""Name in a bank's card -> what indexes the bank's questions."""

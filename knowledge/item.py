@@ -27,7 +27,7 @@ class Experience(BaseModel):
 
     id: str
     """Unique within the bank, and stable: "<source>/<turn>/<form>"."""
-    form: str
+    form: str = Field(pattern=r"^[a-z][a-z_]*$")
     """Knowledge form: "trajectory"."""
     benchmark: str
     """The benchmark it comes from."""

@@ -3,33 +3,35 @@
 Source: the order of parts is KATE's (section 3.2); the wording is ours (knowledge/prompts).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from string import Template
 
+from kate_eval.episode import Call
+from kate_eval.knowledge.bank import TEMPLATES
 from kate_eval.knowledge.retrieve import Retrieved
-
-PROMPTS = Path(__file__).parent / "prompts"
 
 
 @cache
 def _template(name: str) -> Template:
-    return Template((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
+    return Template((TEMPLATES / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
 
 
-def render_experiences(question: str, found: Sequence[Retrieved]) -> str:
+def render_experiences(
+    question: str, found: Sequence[Retrieved], tool_name: Callable[[str], str] = str
+) -> str:
     """The user's message with experiences in it.
 
     Args:
         question: what the user says in this turn.
         found: the experiences, most similar first; they are shown in reverse.
+        tool_name: the name under which a function is offered to this model.
     """
     cases = [
         _template(hit.item.form).substitute(
             number=number,
             question=hit.item.question,
-            calls="\n".join(call.call().text for call in hit.item.calls),
+            calls="\n".join(Call(tool_name(c.name), c.arguments).text for c in hit.item.calls),
         )
         for number, hit in enumerate(reversed(found), start=1)
     ]

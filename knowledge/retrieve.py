@@ -11,8 +11,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from kate_eval.errors import BankError
 from kate_eval.knowledge.bank import Bank
-from kate_eval.knowledge.embed import LexicalIndex
+from kate_eval.knowledge.embed import EMBEDDERS
 from kate_eval.knowledge.item import Experience
 
 
@@ -25,11 +26,21 @@ class Retrieved:
 
 
 class Retriever:
-    """Search over one bank; shared by all samples of a run."""
+    """Search over one bank; shared by all samples of a run.
+
+    Raises:
+        BankError: the bank was made for an embedder that is not here: its threshold would mean nothing.
+    """
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
-        self._index = LexicalIndex([item.question for item in bank.items])
+        name = bank.card.embedder.name
+        if name not in EMBEDDERS:
+            raise BankError(
+                f"The bank was made for the embedder {name!r}; this version has: {', '.join(EMBEDDERS)}. "
+                "Build the bank again: kate knowledge build ..."
+            )
+        self._index = EMBEDDERS[name]([item.question for item in bank.items])
         self._of_form = {form: self._where(partial(_has_form, form)) for form in bank.card.forms}
         classes = {name for item in bank.items for name in item.classes}
         self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}

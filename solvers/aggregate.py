@@ -12,11 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inspect_ai.util import collect
-
 from kate_eval.episode import Action
 from kate_eval.solvers.candidate import Candidate, tally, vote_key
-from kate_eval.solvers.context import Context
+from kate_eval.solvers.context import Context, gather
 from kate_eval.solvers.critic import Review, review
 
 
@@ -74,7 +72,7 @@ async def critic(candidates: Sequence[Candidate], context: Context) -> Decision:
 async def critic_majority(candidates: Sequence[Candidate], context: Context) -> Decision:
     """Four critics with different focus vote; a tie goes to the first of them."""
     shown = _shortlist(candidates, context)
-    reviews: Sequence[Review] = await collect(
+    reviews: Sequence[Review] = await gather(
         *(review(shown, context, focus) for focus in ("general", "function", "logic", "state"))
     )
     ordered = context.episode.one_call

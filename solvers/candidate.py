@@ -8,7 +8,7 @@ from typing import Any
 
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning
 
-from kate_eval.episode import Action, Episode
+from kate_eval.episode import Action, Call, Episode, plain
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,13 @@ class Candidate:
     def describe(self) -> dict[str, Any]:
         """The candidate as JSON data, as critics and the transcript see it."""
         if self.action.calls:
-            return {"calls": [{"name": c.name, "arguments": c.arguments} for c in self.action.calls]}
+            return {"calls": shown_calls(self.action.calls)}
         return {"reply": self.action.message.text}
+
+
+def shown_calls(calls: Sequence[Call]) -> list[dict[str, Any]]:
+    """Calls as JSON data."""
+    return [{"name": call.name, "arguments": plain(call.arguments)} for call in calls]
 
 
 def make_candidate(message: ChatMessageAssistant, episode: Episode, one_call: bool) -> Candidate:

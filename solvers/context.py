@@ -1,7 +1,8 @@
 """What the parts of the loop share within one sample, and the one way they ask a model."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from inspect_ai.model import (
     CachePolicy,
@@ -11,11 +12,14 @@ from inspect_ai.model import (
     ModelOutput,
 )
 from inspect_ai.tool import ToolInfo
+from inspect_ai.util import LimitExceededError, collect
 
 from kate_eval.counters import Counters
 from kate_eval.episode import Episode
 from kate_eval.errors import EndpointError
 from kate_eval.solvers.parameters import Parameters
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -71,3 +75,21 @@ class Context:
 def _scoped(cache: bool | CachePolicy, variant: int) -> CachePolicy:
     policy = cache if isinstance(cache, CachePolicy) else CachePolicy()
     return policy.model_copy(update={"scopes": {**policy.scopes, "candidate": str(variant)}})
+
+
+async def gather(*tasks: Awaitable[T]) -> list[T]:
+    """Run in parallel; of several errors the one that tells most is raised, not a group of them."""
+    try:
+        return await collect(*tasks)
+    except BaseExceptionGroup as group:
+        leaves = list(_leaves(group))
+        # A limit ends the sample with a score, so it must be seen as one.
+        raise next((ex for ex in leaves if isinstance(ex, LimitExceededError)), leaves[0]) from group
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for ex in group.exceptions:
+        if isinstance(ex, BaseExceptionGroup):
+            yield from _leaves(ex)
+        else:
+            yield ex

@@ -17,10 +17,10 @@ from inspect_ai.model import (
     ChatMessageUser,
     GenerateConfig,
 )
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from kate_eval.episode import Action, Call
-from kate_eval.solvers.candidate import Candidate, as_json, vote_key
+from kate_eval.solvers.candidate import Candidate, as_json, shown_calls, vote_key
 from kate_eval.solvers.context import Context
 from kate_eval.solvers.parameters import prompt
 
@@ -28,19 +28,26 @@ TRIES = 3
 MAX_ANSWER = 200_000
 
 
-class ProposedCall(BaseModel):
-    """A call in a critic's answer."""
+class _Lenient(BaseModel):
+    """Takes null for a field that is left out, as models write it."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+class ProposedCall(_Lenient):
+    """A call in a critic's answer."""
 
     name: str
     arguments: dict[str, Any] = {}
 
 
-class Answer(BaseModel):
+class Answer(_Lenient):
     """A critic's answer."""
-
-    model_config = ConfigDict(extra="ignore")
 
     plan: str = ""
     calls: list[ProposedCall] = []
@@ -60,7 +67,7 @@ class Review:
         """The review as JSON data for the transcript."""
         chosen = None
         if self.action is not None:
-            calls = [{"name": c.name, "arguments": c.arguments} for c in self.action.calls]
+            calls = shown_calls(self.action.calls)
             chosen = {"calls": calls} if calls else {"reply": self.action.message.text}
         return {"focus": self.focus, "plan": self.plan, "chosen": chosen, "failures": list(self.failures)}
 
@@ -106,7 +113,7 @@ def read_answer(text: str) -> Answer:
             reason = 'the JSON object has neither "calls" nor "reply"'
         except ValidationError as ex:
             first = ex.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from ex
         except (ValueError, RecursionError):
             reason = "its JSON is malformed"
         start = text.find("{", start + 1)

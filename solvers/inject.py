@@ -1,12 +1,14 @@
 """Injection: knowledge into the user's message, at each user turn.
 
 Source: KATE, section 3.2 (arXiv 2606.10875): BFCL at every user turn, by the turn's own text. If nothing
-qualifies, the turn is left untouched.
+qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a turn in which the
+user asks nothing (it only offers more functions) gets no knowledge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from inspect_ai.model import ChatMessage, ChatMessageUser
 
@@ -20,71 +22,67 @@ from kate_eval.knowledge.render import render_experiences
 from kate_eval.knowledge.retrieve import Retrieved, Retriever
 from kate_eval.solvers.parameters import Parameters
 
-
-@cache
-def retriever_for(bank: str | None, benchmark: str) -> Retriever:
-    """The retriever over a bank folder, or over the benchmark's default bank; made once a process.
-
-    Raises:
-        BankError: the bank is missing or corrupt, or of another benchmark.
-    """
-    loaded = default_bank(benchmark) if bank is None else load_bank(Path(bank))
-    if loaded.card.benchmark != benchmark:
-        raise BankError(
-            f"The bank {bank} is of {loaded.card.benchmark}, the task is {benchmark}. "
-            f"Build one: kate knowledge build {benchmark} --form trajectory -o banks/{benchmark}-train"
-        )
-    return Retriever(loaded)
+Source = Callable[[str], Retriever]
+"""Benchmark -> the retriever over its bank."""
 
 
-def check_bank(parameters: Parameters) -> None:
+def open_bank(bank: str | None, forms: Sequence[str]) -> Source:
     """Find out before the first sample whether the knowledge asked for can be had.
+
+    Args:
+        bank: folder of the bank, which is loaded and indexed now; None: the benchmark's default bank.
+        forms: the knowledge forms that will be searched.
 
     Raises:
         BankError: the bank is missing or corrupt, or lacks a form.
     """
-    if parameters.bank is not None:
-        load_bank(Path(parameters.bank)).require_forms(parameters.knowledge)
-        return
-    for form in parameters.knowledge:
-        if form not in BUILDERS:
+    if bank is None:
+        for form in forms:
+            if form not in BUILDERS:
+                raise BankError(
+                    f"The default bank has no items of form {form!r}; it has: {', '.join(BUILDERS)}. Choose "
+                    "among them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
+                )
+        return _default_retriever
+    loaded = load_bank(Path(bank))
+    loaded.require_forms(forms)
+    retriever = Retriever(loaded)
+
+    def of_benchmark(benchmark: str) -> Retriever:
+        if loaded.card.benchmark != benchmark:
             raise BankError(
-                f"The default bank has no items of form {form!r}; it has: {', '.join(BUILDERS)}. Choose among "
-                "them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
+                f"The bank {bank} is of {loaded.card.benchmark}, the task is {benchmark}. Build one: "
+                f"kate knowledge build {benchmark} --form trajectory -o banks/{benchmark}-train"
             )
+        return retriever
+
+    return of_benchmark
+
+
+@cache
+def _default_retriever(benchmark: str) -> Retriever:
+    return Retriever(default_bank(benchmark))
 
 
 class Injector:
     """Knowledge for one sample.
 
     Raises:
-        BankError: the bank can't be used, or lacks a form.
+        BankError: the bank is of another benchmark.
         LeakageError: the bank was built from the entry or a sibling, and leakage is not allowed.
     """
 
-    def __init__(self, parameters: Parameters, episode: Episode) -> None:
+    def __init__(self, parameters: Parameters, episode: Episode, source: Source) -> None:
         self._parameters = parameters
-        self._classes = episode.classes
-        self._retriever = retriever_for(parameters.bank, episode.benchmark)
-        bank = self._retriever.bank
-        bank.require_forms(parameters.knowledge)
-        if not parameters.allow_leakage:
-            guard(bank, episode.entry_id, episode.related)
-        self.leaked = leaked(bank, episode.related)
+        self._episode = episode
+        self._retriever = source(episode.benchmark)
+        self.leaked = check_leakage(self._retriever, episode, parameters.allow_leakage)
         given = parameters.threshold
-        self.threshold = bank.card.embedder.threshold if given is None else given
+        self.threshold = self._retriever.bank.card.embedder.threshold if given is None else given
 
-    def provenance(self) -> dict[str, object]:
+    def provenance(self) -> dict[str, Any]:
         """What the log must say about the knowledge used."""
-        card = self._retriever.bank.card
-        return {
-            "bank": self._parameters.bank or f"default ({card.benchmark} {card.split})",
-            "bank_hash": card.items_hash,
-            "bank_data_hash": card.data_hash,
-            "embedder": card.embedder.name,
-            "threshold": self.threshold,
-            "leaked": self.leaked,
-        }
+        return bank_provenance(self._retriever, self._parameters.bank) | {"threshold": self.threshold}
 
     def inject(self, turn: Turn) -> tuple[list[ChatMessage], list[Retrieved]]:
         """The turn's messages with experiences in the last user message, and which were used."""
@@ -92,12 +90,36 @@ class Injector:
             hit
             for form in self._parameters.knowledge
             for hit in self._retriever.search(
-                turn.query, form, self._classes, self._parameters.k, self.threshold
+                turn.query, form, self._episode.classes, self._parameters.k, self.threshold
             )
         ]
         if not found:
             return list(turn.messages), []
-        return _replace_question(turn.messages, render_experiences(turn.query, found)), found
+        found.sort(key=lambda hit: -hit.similarity)
+        text = render_experiences(turn.query, found, self._episode.tool_name)
+        return _replace_question(turn.messages, text), found
+
+
+def check_leakage(retriever: Retriever, episode: Episode, allowed: bool) -> list[str]:
+    """Sources of the bank that share the episode's scenario; [] unless leakage is allowed.
+
+    Raises:
+        LeakageError: there are some, and leakage is not allowed.
+    """
+    if not allowed:
+        guard(retriever.bank, episode.entry_id, episode.related)
+    return leaked(retriever.bank, episode.related)
+
+
+def bank_provenance(retriever: Retriever, bank: str | None) -> dict[str, Any]:
+    """Which bank was used, by name and by what it holds."""
+    card = retriever.bank.card
+    return {
+        "bank": bank or f"default ({card.benchmark} {card.split})",
+        "bank_hash": card.items_hash,
+        "bank_data_hash": card.data_hash,
+        "embedder": card.embedder.name,
+    }
 
 
 def _replace_question(messages: Sequence[ChatMessage], text: str) -> list[ChatMessage]:

@@ -7,25 +7,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from anyio import get_cancelled_exc_class
 from inspect_ai.log import transcript
 from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState
-from inspect_ai.util import LimitExceededError, span
+from inspect_ai.util import span
 
-from kate_eval.counters import COUNTERS_KEY, Counters
-from kate_eval.episode import STOP_KEY, Turn, current_episode
+from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
+from kate_eval.episode import Turn, current_episode
 from kate_eval.knowledge.retrieve import Retrieved
 from kate_eval.solvers.aggregate import Decision, decide
 from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
-from kate_eval.solvers.inject import Injector, check_bank
+from kate_eval.solvers.inject import Injector, Source, open_bank
 from kate_eval.solvers.parameters import Parameters, prompts_hash
 from kate_eval.solvers.sample import SAMPLERS
 
 SOURCE = "kate"
-PROVENANCE_KEY = "kate:solver"
-"""Store key: what a sample's solving depended on (parameters, prompts' hash, bank)."""
 
 
 def loop(parameters: Parameters) -> Solver:
@@ -34,8 +31,7 @@ def loop(parameters: Parameters) -> Solver:
     Raises:
         BankError: the bank that they name can't be used.
     """
-    if parameters.knowledge:
-        check_bank(parameters)
+    source = open_bank(parameters.bank, parameters.knowledge) if parameters.knowledge else None
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         context = Context(
@@ -45,19 +41,8 @@ def loop(parameters: Parameters) -> Solver:
             policy=get_model(),
             critic=get_model(role="critic"),
         )
-        state.store.set(STOP_KEY, None)
         try:
-            await _play(context, state)
-        except LimitExceededError:
-            state.store.set(STOP_KEY, "limit")
-            raise
-        except get_cancelled_exc_class():
-            # Time limits end a sample by cancelling it.
-            state.store.set(STOP_KEY, "limit")
-            raise
-        except Exception as ex:  # Inspect handles it; the scorer must know that this is no answer
-            state.store.set(STOP_KEY, f"{type(ex).__name__}: {ex}")
-            raise
+            await _play(context, state, source)
         finally:
             state.messages = context.conversation
             state.store.set(COUNTERS_KEY, asdict(context.counters))
@@ -66,9 +51,9 @@ def loop(parameters: Parameters) -> Solver:
     return solve
 
 
-async def _play(context: Context, state: TaskState) -> None:
+async def _play(context: Context, state: TaskState, source: Source | None) -> None:
     parameters = context.parameters
-    injector = Injector(parameters, context.episode) if parameters.knowledge else None
+    injector = Injector(parameters, context.episode, source) if source else None
     provenance: dict[str, Any] = {"parameters": parameters.model_dump(), "prompts_hash": prompts_hash()}
     if injector is not None:
         provenance |= injector.provenance()
@@ -77,22 +62,23 @@ async def _play(context: Context, state: TaskState) -> None:
     while (turn := context.episode.next_turn()) is not None:
         async with span(f"turn {turn.index + 1}"):
             _start_turn(context, turn, injector)
-            while not await _step(context, state):
+            while not await _step(context):
                 pass
 
 
 def _start_turn(context: Context, turn: Turn, injector: Injector | None) -> None:
     context.counters.turns += 1
-    if injector is None:
+    if injector is None or not turn.query:
         context.conversation.extend(turn.messages)
         return
     messages, used = injector.inject(turn)
     context.conversation.extend(messages)
+    context.counters.searches += 1
     context.counters.hits += bool(used)
     transcript().info(_knowledge_info(turn, used, injector.threshold), source=SOURCE)
 
 
-async def _step(context: Context, state: TaskState) -> bool:
+async def _step(context: Context) -> bool:
     """Play one step; True when the turn is over."""
     candidates = await SAMPLERS[context.parameters.sampling](context)
     decision = await decide(candidates, context)

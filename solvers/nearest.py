@@ -13,13 +13,13 @@ from typing import Any
 from inspect_ai.log import transcript
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from kate_eval.counters import COUNTERS_KEY, Counters
-from kate_eval.episode import STOP_KEY, Call, Episode, current_episode
-from kate_eval.knowledge.leakage import guard, leaked
+from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
+from kate_eval.episode import Call, Episode, current_episode
 from kate_eval.knowledge.retrieve import Retrieved
-from kate_eval.solvers.inject import retriever_for
-from kate_eval.solvers.loop import PROVENANCE_KEY, SOURCE
+from kate_eval.solvers.inject import bank_provenance, check_leakage, open_bank
+from kate_eval.solvers.loop import SOURCE
 
+FORM = "trajectory"
 _QUOTES = "'\"\u2018\u2019\u201c\u201d"
 _KINDS = {
     "quoted": re.compile(rf"[{_QUOTES}]([^{_QUOTES}]{{1,200}})[{_QUOTES}](?!\w)"),
@@ -61,11 +61,12 @@ def transfer(value: Any, changes: dict[str, str]) -> Any:
         return value
 
 
-def adapted_calls(hit: Retrieved, request: str) -> Iterator[Call]:
+def adapted_calls(hit: Retrieved, request: str, episode: Episode) -> Iterator[Call]:
     """The example's calls with the request's values."""
     changes = substitutions(hit.item.question, request)
     for call in hit.item.calls:
-        yield Call(call.name, {name: transfer(value, changes) for name, value in call.arguments.items()})
+        name_now = episode.tool_name(call.name)
+        yield Call(name_now, {name: transfer(value, changes) for name, value in call.arguments.items()})
 
 
 @solver
@@ -75,25 +76,25 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
     Args:
         bank: folder of the bank; by default the benchmark's training half, built in memory.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
+
+    Raises:
+        BankError: the bank can't be used.
     """
+    source = open_bank(bank, [FORM])
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         episode = current_episode(state)
-        retriever = retriever_for(bank, episode.benchmark)
-        if not allow_leakage:
-            guard(retriever.bank, episode.entry_id, episode.related)
-        counters = Counters(knowledge=True)
-        card = retriever.bank.card
-        state.store.set(STOP_KEY, None)
-        found_leaks = leaked(retriever.bank, episode.related)
-        counters.leaked = bool(found_leaks)
-        state.store.set(PROVENANCE_KEY, {"bank_hash": card.items_hash, "leaked": found_leaks})
+        retriever = source(episode.benchmark)
+        leaks = check_leakage(retriever, episode, allow_leakage)
+        counters = Counters(knowledge=True, leaked=bool(leaks))
+        state.store.set(PROVENANCE_KEY, bank_provenance(retriever, bank))
         while (turn := episode.next_turn()) is not None:
             state.messages.extend(turn.messages)
             counters.turns += 1
-            found = retriever.search(turn.query, "trajectory", episode.classes, k=1, threshold=0.0)
+            found = retriever.search(turn.query, FORM, episode.classes, k=1, threshold=0.0)
+            counters.searches += 1
             counters.hits += bool(found)
-            calls = [call for hit in found for call in adapted_calls(hit, turn.query)]
+            calls = [call for hit in found for call in adapted_calls(hit, turn.query, episode)]
             info: dict[str, Any] = {
                 "kind": "nearest",
                 "turn": counters.turns,

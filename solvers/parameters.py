@@ -102,9 +102,9 @@ def prompt(name: str) -> Template:
 @cache
 def prompts_hash() -> str:
     """SHA-256 over all texts that solvers and injection show a model: 16 hex digits."""
-    from kate_eval.knowledge.render import PROMPTS as KNOWLEDGE_PROMPTS
+    from kate_eval.knowledge.bank import TEMPLATES
 
     digest = hashlib.sha256()
-    for file in sorted([*PROMPTS.glob("*.txt"), *KNOWLEDGE_PROMPTS.glob("*.txt")]):
+    for file in sorted([*PROMPTS.glob("*.txt"), *TEMPLATES.glob("*.txt")]):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -14,11 +14,10 @@ from inspect_ai.model import (
     GenerateConfig,
     ModelOutput,
 )
-from inspect_ai.util import collect
 
 from kate_eval.errors import EndpointError
 from kate_eval.solvers.candidate import Candidate, make_candidate
-from kate_eval.solvers.context import Context
+from kate_eval.solvers.context import Context, gather
 from kate_eval.solvers.parameters import DEPTHS, prompt
 
 Sampler = Callable[[Context], Coroutine[Any, Any, list[Candidate]]]
@@ -41,7 +40,7 @@ async def choices(context: Context) -> list[Candidate]:
         context.one_choice = len(received) < width
     missing = width - len(received)
     if missing:
-        more = await collect(
+        more = await gather(
             *(
                 context.ask(messages, context.episode.tools, config, variant=len(received) + number)
                 for number in range(missing)
@@ -58,7 +57,7 @@ async def perspectives(context: Context) -> list[Candidate]:
     At temperature 0 unless told otherwise; `width` is not used.
     """
     config = GenerateConfig(temperature=_temperature(context, several=False))
-    outputs: Sequence[ModelOutput] = await collect(
+    outputs: Sequence[ModelOutput] = await gather(
         *(context.ask(deepened(context, depth), context.episode.tools, config) for depth in ("none", *DEPTHS))
     )
     context.counters.extra_requests += len(outputs) - 1
@@ -75,13 +74,11 @@ def deepened(context: Context, depth: str) -> list[ChatMessage]:
     return [*context.conversation, ChatMessageUser(content=prompt(depth).template)]
 
 
-def _temperature(context: Context, several: bool) -> float:
-    """The parameter, else 1 for several choices, else the model's own setting, else 0."""
-    if context.parameters.temperature is not None:
-        return context.parameters.temperature
-    if several:
+def _temperature(context: Context, several: bool) -> float | None:
+    """The parameter, else 1 for several choices, else what the run says (--temperature, or the task's 0)."""
+    if context.parameters.temperature is None and several:
         return 1.0
-    return context.policy.config.temperature or 0.0
+    return context.parameters.temperature
 
 
 def _decode(context: Context, received: Sequence[ChatCompletionChoice]) -> list[Candidate]:

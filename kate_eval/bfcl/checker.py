@@ -8,7 +8,7 @@ Departure: where an official checker raises on what a model wrote (and the offic
 the verdict is "wrong", with error type "checker:<exception>".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,11 @@ from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import Mode, has_gold, language_of
 from kate_eval.bfcl.data import Entry
 from kate_eval.bfcl.decode import DecodeError, decode_fc, decode_prompt, executable_calls
-from kate_eval.bfcl.environment import Environment
+from kate_eval.bfcl.environment import Environment, deadline
 from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.episode import Call
+
+CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,27 @@ def check(entry: Entry, result: Any, mode: Mode) -> Verdict:
         entry: the benchmark entry.
         result: in the shape of the official result files (see the module's docstring).
         mode: "fc" or "prompt", the format of the responses.
+
+    Raises:
+        DatasetError: the benchmark's package or data is at fault; never for what a model wrote.
+    """
+    if entry.multi_turn:
+        return _check_multi_turn(entry, result, mode)
+    if not has_gold(entry.category):
+        return _check_relevance(entry, result, mode)
+    return _check_single_turn(entry, result, mode)
+
+
+def _ask(checker: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """An official checker's finding; what it raises on a model's answer is a finding too.
+
+    Only checkers are asked here: a fault of ours or of the data must not look like a wrong answer.
     """
     try:
-        if entry.multi_turn:
-            return _check_multi_turn(entry, result, mode)
-        if not has_gold(entry.category):
-            return _check_relevance(entry, result, mode)
-        return _check_single_turn(entry, result, mode)
-    except DecodeError as ex:
-        return Verdict(False, "ast_decoder:decoder_failed", str(ex))
-    except Exception as ex:  # the official checkers index and compare without care; see the docstring
-        return Verdict(False, f"checker:{type(ex).__name__}", str(ex)[:500])
+        with deadline(CHECK_SECONDS):
+            return checker(*arguments)
+    except Exception as ex:  # they index and compare what a model wrote without care
+        return {"valid": False, "error_type": f"checker:{type(ex).__name__}", "error": str(ex)[:200]}
 
 
 def _decode(response: Any, category: str, mode: Mode) -> list[dict[str, Any]]:
@@ -72,10 +84,13 @@ def _check_relevance(entry: Entry, response: Any, mode: Mode) -> Verdict:
 
 
 def _check_single_turn(entry: Entry, response: Any, mode: Mode) -> Verdict:
-    decoded = _decode(response, entry.category, mode)
+    try:
+        decoded = _decode(response, entry.category, mode)
+    except DecodeError as ex:
+        return Verdict(False, "ast_decoder:decoder_failed", str(ex))
     if not engine.official().is_call_format(decoded):
         return Verdict(False, "ast_decoder:decoder_wrong_output_format", "not a list of calls")
-    found = engine.check_ast(entry.functions, decoded, entry.gold, entry.category, mode)
+    found = _ask(engine.check_ast, entry.functions, decoded, entry.gold, entry.category, mode)
     if found["valid"]:
         return CORRECT
     return Verdict(False, found["error_type"], str(found["error"])[:500])
@@ -106,13 +121,19 @@ def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode)
             continue
         if not calls:
             return Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
-        found = engine.official().state_checker(model.instances, gold.instances)
+        found = _ask(engine.official().state_checker, model.instances, gold.instances)
         if found["valid"]:
-            found = engine.official().response_checker(so_far, gold_results, index)
+            found = _ask(engine.official().response_checker, so_far, gold_results, index)
         if not found["valid"]:
-            detail = found.get("details", {})
-            evidence = detail.get("differences") or detail.get("missing_items") or ""
-            return Verdict(
-                False, found["error_type"], f"turn {index}: {found['error_message']} {evidence}"[:500]
-            )
+            return Verdict(False, found["error_type"], f"turn {index}: {_message(found)}")
     return CORRECT
+
+
+def _message(found: dict[str, Any]) -> str:
+    """A finding in words. Whole states are not rendered: a model can make them exponentially large."""
+    details = found.get("details", {})
+    differing = ", ".join(details.get("differences", {}))
+    missing = "; ".join(str(item)[:100] for item in details.get("missing_items", [])[:3])
+    message = str(found.get("error_message") or found.get("error") or "")
+    evidence = f" differs in: {differing}" if differing else f" missing: {missing}" if missing else ""
+    return f"{message}{evidence}"[:500]

@@ -93,7 +93,8 @@ def siblings(entry_id: str) -> frozenset[str]:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.strip()]
     except (OSError, ValueError) as ex:
         raise DatasetError(f"Can't read {path}: {ex}. {engine.SETUP}") from ex
 

@@ -18,8 +18,11 @@ from kate_eval.bfcl import engine
 from kate_eval.episode import Call
 
 MAX_TEXT = 200_000
-MAX_BITS = 20_000
+MAX_BITS = 14_000
+"""Of an integer; just under CPython's limit of 4,300 digits."""
 MAX_REPEATED = 10_000
+MAX_VALUES = 100_000
+"""Values in an answer's arguments, each occurrence of a repeated one counted."""
 
 Decoded = list[dict[str, Any]]
 
@@ -65,11 +68,29 @@ def decode_prompt(text: object, language: Literal["python", "java", "javascript"
             return _checked(engine.official().parse_java(text[1:-1]))
         if language == "javascript":
             return _checked(engine.official().parse_javascript(text[1:-1]))
-        return _decode_python(text)
+        decoded = _decode_python(text)
+        _require_small(decoded)
+        return decoded
     except DecodeError:
         raise
     except Exception as ex:  # the parsers' own errors are many; all mean: not a call
         raise DecodeError(f"not a list of calls: {type(ex).__name__}: {ex}") from ex
+
+
+def _require_small(decoded: Decoded) -> None:
+    """Refuse what repetition has blown up: [[[0] * 999] * 999] * 999 is small only until it is read."""
+    left = MAX_VALUES
+    stack: list[Any] = [decoded]
+    while stack:
+        value = stack.pop()
+        left -= 1 + (len(value) // 100 if isinstance(value, str | bytes) else 0)
+        if left < 0:
+            raise DecodeError(f"the arguments hold more than {MAX_VALUES} values")
+        if isinstance(value, dict):
+            stack.extend(value.keys())
+            stack.extend(value.values())
+        elif isinstance(value, list | tuple):
+            stack.extend(value)
 
 
 def _checked(decoded: Any) -> Decoded:
@@ -220,8 +241,3 @@ def _argument(value: Any) -> Any:
         name, arguments = next(iter(value.items()))
         return Call(str(name), {key: _argument(item) for key, item in arguments.items()})
     return {str(key): _argument(item) for key, item in value.items()}
-
-
-def render_call(call: Call) -> str:
-    """A call as Python text, as prompting mode writes it."""
-    return call.text

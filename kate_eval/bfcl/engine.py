@@ -89,16 +89,20 @@ class Official:
     max_steps: int
 
 
+_STAND_INS = {
+    "fc": SimpleNamespace(underscore_to_dot=True),
+    "prompt": SimpleNamespace(underscore_to_dot=False),
+}
+"""Model name given to the checker -> its configuration: whether names had their dots replaced."""
+
+
 @contextmanager
 def _light_import() -> Iterator[None]:
     """Make `import bfcl_eval...` cheap and free of side effects (see the module's docstring)."""
     name = "bfcl_eval.constants.model_config"
     stand_in = ModuleType(name)
-    stand_in.MODEL_CONFIG_MAPPING = {  # type: ignore[attr-defined]
-        "fc": SimpleNamespace(underscore_to_dot=True),
-        "prompt": SimpleNamespace(underscore_to_dot=False),
-    }
-    before = {"BFCL_PROJECT_ROOT": os.environ.get("BFCL_PROJECT_ROOT")}
+    stand_in.MODEL_CONFIG_MAPPING = _STAND_INS  # type: ignore[attr-defined]
+    before = os.environ.get("BFCL_PROJECT_ROOT")
     real = sys.modules.get(name)
     sys.modules[name] = stand_in
     with tempfile.TemporaryDirectory() as scratch:
@@ -110,7 +114,8 @@ def _light_import() -> Iterator[None]:
             if real is not None:
                 sys.modules[name] = real
             os.environ.pop("BFCL_PROJECT_ROOT")
-            os.environ.update({key: value for key, value in before.items() if value is not None})
+            if before is not None:
+                os.environ["BFCL_PROJECT_ROOT"] = before
 
 
 @cache
@@ -130,6 +135,9 @@ def official() -> Official:
         backend = importlib.import_module("bfcl_eval.constants.executable_backend_config")
         prompts = importlib.import_module("bfcl_eval.constants.default_prompts")
         types = importlib.import_module("bfcl_eval.constants.type_mappings")
+    # If somebody imported the checker before us, it has the real mapping: ours are added to it.
+    known = vars(ast_checker)["MODEL_CONFIG_MAPPING"]
+    vars(ast_checker)["MODEL_CONFIG_MAPPING"] = {**known, **_STAND_INS}
     return Official(
         ast_checker=ast_checker.ast_checker,
         state_checker=multi_turn.state_checker,

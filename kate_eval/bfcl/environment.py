@@ -19,6 +19,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from types import MethodType
 from typing import Any
 
 from kate_eval.bfcl import engine
@@ -41,7 +43,7 @@ class Environment:
             name: engine.new_instance(name, entry.initial_config, entry.long_context)
             for name in entry.classes
         }
-        self._methods: dict[str, Callable[..., Any]] = {}
+        self._methods: dict[str, MethodType] = {}
         for instance in self.instances.values():
             for name, method in inspect.getmembers(instance, inspect.ismethod):
                 if not name.startswith("_"):
@@ -69,7 +71,7 @@ class Environment:
             # The call stays as it was: TwitterAPI keeps a list it is given, and adds to it later.
             if isinstance(value, list | dict):
                 arguments[name] = copy.deepcopy(value)
-        for name, default in _mutable_defaults(method).items():
+        for name, default in _mutable_defaults(method.__func__).items():
             arguments.setdefault(name, copy.deepcopy(default))
         return method(**arguments)
 
@@ -85,8 +87,9 @@ def _as_text(result: Any) -> str:
     return str(result)
 
 
-def _mutable_defaults(method: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect.signature(method).parameters.values()
+@cache
+def _mutable_defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
     return {p.name: p.default for p in parameters if isinstance(p.default, list | dict | set)}
 
 
@@ -138,10 +141,12 @@ def deadline(seconds: float) -> Iterator[None]:
     def expire(*_: object) -> None:
         raise TimeoutError(f"took longer than {seconds:g} seconds")
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGALRM, expire)
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
+        if outer:  # somebody else's alarm (a test runner's timeout) goes on, a little late
+            signal.setitimer(signal.ITIMER_REAL, outer)

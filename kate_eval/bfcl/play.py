@@ -84,8 +84,13 @@ class BfclEpisode:
         if self.entry.multi_turn:
             self.result.append([])
         messages = self._turn_messages()
-        query = next((m.text for m in reversed(messages) if m.role == "user"), "")
-        return Turn(self._turn, tuple(messages), query)
+        asked = [] if self._adds_functions else [m.text for m in messages if m.role == "user"]
+        return Turn(self._turn, tuple(messages), asked[-1] if asked else "")
+
+    @property
+    def _adds_functions(self) -> bool:
+        """Whether the current turn only offers more functions: the user asks nothing."""
+        return self._turn in self.entry.held_out
 
     def _turn_messages(self) -> list[ChatMessage]:
         added = self.entry.held_out.get(self._turn)
@@ -107,7 +112,9 @@ class BfclEpisode:
         calls = message.tool_calls or []
         errors = [call.parse_error for call in calls if call.parse_error]
         if errors:
-            return Action(message, error=errors[0])
+            names = ", ".join(call.function for call in calls)
+            text = "\n".join(filter(None, (message.text, f"(calls that could not be read: {names})")))
+            return Action(ChatMessageAssistant(content=text), error=errors[0], written=message)
         return Action(message, tuple(Call(call.function, call.arguments) for call in calls))
 
     def _decode_text(self, message: ChatMessageAssistant) -> Action:
@@ -118,7 +125,7 @@ class BfclEpisode:
                 return Action(message, tuple(executable_calls(decoded)))
             calls = [Call(name, arguments) for item in decoded for name, arguments in item.items()]
             return Action(message, tuple(calls))
-        except DecodeError as ex:
+        except (DecodeError, RecursionError) as ex:
             # Plain prose doesn't decode either; only what set out to be calls is a parse failure.
             return Action(message, error=str(ex) if text.strip("`\n ").startswith("[") else None)
 
@@ -129,6 +136,10 @@ class BfclEpisode:
             return Action(ChatMessageAssistant(content=content), tuple(calls))
         tool_calls = [ToolCall(id=self._next_id(), function=c.name, arguments=c.arguments) for c in calls]
         return Action(ChatMessageAssistant(content=reply, tool_calls=tool_calls or None), tuple(calls))
+
+    def tool_name(self, name: str) -> str:
+        """Tool names can't hold the dots that function names may have."""
+        return name.replace(".", "_") if self.mode == "fc" else name
 
     def first_call(self, action: Action) -> Action:
         """The action cut down to its first call."""
@@ -166,9 +177,10 @@ class BfclEpisode:
 
     def _response(self, action: Action) -> Any:
         """The action in the shape of the official result files."""
-        calls = action.message.tool_calls
+        message = action.written or action.message
+        calls = message.tool_calls
         if self.mode == "prompt" or not calls:
-            return action.message.text
+            return message.text
         # Of undecodable arguments Inspect keeps only its message, which is no JSON either.
         return [{call.function: call.parse_error or json.dumps(call.arguments)} for call in calls]
 

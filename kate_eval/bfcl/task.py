@@ -18,7 +18,7 @@ from kate_eval.bfcl.categories import (
     parse_categories,
 )
 from kate_eval.bfcl.play import BfclEpisode
-from kate_eval.bfcl.scorer import RESULT_KEY, bfcl_verdict
+from kate_eval.bfcl.scorer import bfcl_verdict
 from kate_eval.counters import run_counters
 from kate_eval.episode import SAMPLE_KEY, close_episode, open_episode
 from kate_eval.errors import unknown
@@ -26,8 +26,8 @@ from kate_eval.errors import unknown
 TASK_VERSION = "3-A"
 """Comparability number (BFCL-V3), then interface letter."""
 
-DEFAULTS = GenerateConfig(max_tokens=3000, max_retries=5, attempt_timeout=300)
-"""Inspect retries for ever by default; the method allows 3,000 new tokens a step."""
+DEFAULTS = GenerateConfig(temperature=0, max_tokens=3000, max_retries=5, attempt_timeout=300)
+"""The method: temperature 0 but for sampling, 3,000 new tokens a step. Inspect's retries never end."""
 
 
 def bfcl_task(categories: str | Sequence[str], split: str, mode: str, default_solver: Solver) -> Task:
@@ -43,9 +43,9 @@ def bfcl_task(categories: str | Sequence[str], split: str, mode: str, default_so
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
     engine.require()
-    entries = data.load(chosen, split)
+    samples = [sample_of(entry, mode) for entry in data.load(chosen, split)]
     return Task(
-        dataset=MemoryDataset([sample_of(entry, mode) for entry in entries], name=f"BFCL-V3 {split}"),
+        dataset=MemoryDataset(samples, name=f"BFCL-V3 {split}"),
         setup=open_bfcl(),
         solver=default_solver,
         cleanup=_close,
@@ -58,6 +58,8 @@ def bfcl_task(categories: str | Sequence[str], split: str, mode: str, default_so
             "benchmark": "bfcl",
             "bfcl_eval_version": engine.BFCL_EVAL_VERSION,
             "data_hash": data.data_hash(chosen),
+            "category_hashes": {category: data.data_hash((category,)) for category in chosen},
+            "entries": len(samples),
             "categories": list(chosen),
             "split": split,
             "mode": mode,
@@ -93,7 +95,6 @@ def open_bfcl() -> Solver:
         open_episode(state, BfclEpisode(data.load_entry(str(state.sample_id)), mode))
         sample = {"benchmark": "bfcl", "entry": state.sample_id, "epoch": state.epoch, "mode": mode}
         state.store.set(SAMPLE_KEY, sample)
-        state.store.set(RESULT_KEY, None)
         state.messages = []
         return state
 

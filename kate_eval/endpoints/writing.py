@@ -7,7 +7,7 @@ from typing import Any, Literal
 from inspect_ai.tool import ToolCall
 
 from kate_eval.bfcl.categories import language_of
-from kate_eval.bfcl.decode import DecodeError, decode_prompt, render_call
+from kate_eval.bfcl.decode import DecodeError, decode_prompt
 from kate_eval.endpoints.mistakes import Answer
 from kate_eval.episode import Call
 
@@ -33,7 +33,7 @@ def written(answer: Answer, category: str) -> str:
         return f"[{answer.calls[0].name}(("
     language = language_of(category)
     if language == "python":
-        return "[" + ", ".join(render_call(call) for call in answer.calls) + "]"
+        return "[" + ", ".join(call.text for call in answer.calls) + "]"
     return "[" + ", ".join(_source(call, language) for call in answer.calls) + "]"
 
 

@@ -1,7 +1,7 @@
 """Rows of the leaderboard: V3 scores with intervals, cost, and paired differences to the baseline."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -119,32 +119,42 @@ def _without_broken(run: Run) -> Estimate | None:
 
 
 def _baseline_of(run: Run, runs: Sequence[Run]) -> Run | None:
-    """The newest baseline run of the same model, mode and data to compare with."""
+    """The baseline run of the same model that shares most entries with this one; of equals the newest."""
     if run.solver == BASELINE:
         return None
-    same = [
-        other
-        for other in runs
-        if other.solver == BASELINE
-        and other.model == run.model
-        and other.metadata.get("mode") == run.metadata.get("mode")
-        and _data(other) == _data(run)
-    ]
-    return same[-1] if same else None
+    candidates = [other for other in runs if other.solver == BASELINE and _comparable(run, other)]
+    shared = [len(_by_entry(run).keys() & _by_entry(other).keys()) for other in candidates]
+    best = max(shared, default=0)
+    return candidates[len(shared) - 1 - shared[::-1].index(best)] if best else None
 
 
-def _data(run: Run) -> tuple[object, ...]:
-    return (run.metadata.get("data_hash"), run.metadata.get("bfcl_eval_version"), run.task_version)
+def _comparable(run: Run, other: Run) -> bool:
+    """Whether two runs asked the same model the same entries in the same form."""
+    if (run.model, run.task_version) != (other.model, other.task_version):
+        return False
+    if any(run.metadata.get(k) != other.metadata.get(k) for k in ("mode", "bfcl_eval_version")):
+        return False
+    mine, theirs = (r.metadata.get("category_hashes") or {} for r in (run, other))
+    return all(mine[category] == theirs[category] for category in mine.keys() & theirs.keys())
+
+
+def _by_entry(run: Run) -> dict[str, Observed]:
+    """Entry -> its mean value over the epochs that were scored."""
+    found: dict[str, list[Observed]] = defaultdict(list)
+    for sample in run.samples:
+        if sample.observed is not None:
+            found[sample.entry].append(sample.observed)
+    return {
+        entry: Observed(fmean(o.value for o in epochs), epochs[0].group, epochs[0].cluster)
+        for entry, epochs in found.items()
+    }
 
 
 def _difference(run: Run, baseline: Run | None) -> Estimate | None:
     if baseline is None:
         return None
-    first = {s.key: s.observed for s in run.samples if s.observed is not None}
-    second = {s.key: s.observed for s in baseline.samples if s.observed is not None}
-    shared = [first[key] for key in first if key in second]
-    if not shared:
-        return None
+    first, second = _by_entry(run), _by_entry(baseline)
+    shared = [first[entry] for entry in first if entry in second]
     return paired_difference(first, second, headline_weights(shared)[1])
 
 
@@ -167,12 +177,18 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append("LEAKED: the bank holds evaluated entries")
     if errors:
         flags.append(f"{errors} of {run.expected} samples not scored")
+    entries = run.metadata.get("entries", 0)
+    asked = len({sample.entry for sample in run.samples})
+    if asked < entries:
+        flags.append(f"partial: {asked} of {entries} entries")
+    if baseline is not None and baseline.generation != run.generation:
+        flags.append("baseline ran with other generation settings")
     if run.status != "success":
         flags.append(f"run ended with status {run.status!r}")
     if means.get("retrieval_hit_rate", 1.0) < LOW_HIT_RATE:
         flags.append("knowledge injected in few turns")
     if run.solver not in (BASELINE, "nearest") and baseline is None:
-        flags.append("no baseline of this model on the same data")
+        flags.append("no baseline of this model on these entries")
     return tuple(flags)
 
 

@@ -1,5 +1,6 @@
 """Runs: what a report needs of each log, read from its header and sample summaries."""
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ from inspect_ai.scorer import CORRECT
 from kate_eval.errors import ConfigurationError
 from kate_eval.stats import Observed
 
+logger = logging.getLogger(__name__)
+
 SCORER = "bfcl_verdict"
 SETUP = "open_bfcl"
+SELECTION = {"limit", "sample_id", "epochs"}
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,20 @@ class SampleRow:
     """One sample and epoch of a run.
 
     Attributes:
-        key: identifies it across runs: entry id and epoch.
+        entry: id of the entry; epochs of one entry share it.
         observed: its value (0 or 1), category and cluster; None where it could not be scored.
         broken_gold: whether no honest answer can pass.
         counters: the values of run_counters.
+        provenance: what the solving depended on: prompts' hash, bank's hash.
         tokens: input and output tokens of all models.
         error: why it failed, if it failed.
     """
 
-    key: str
+    entry: str
     observed: Observed | None
     broken_gold: bool
     counters: dict[str, float]
+    provenance: dict[str, Any]
     tokens: int
     error: str | None
 
@@ -53,6 +59,10 @@ class Run:
     critic: str
     solver: str
     parameters: dict[str, Any]
+    generation: dict[str, Any]
+    """Generation settings, model arguments and base URL, as far as they were set."""
+    selection: str
+    """Which samples and epochs were asked for (--limit, --sample-id, --epochs)."""
     metadata: dict[str, Any]
     task_version: str
     expected: int
@@ -62,12 +72,12 @@ class Run:
     @property
     def simulated(self) -> bool:
         """Whether any number in this run comes from the simulated endpoint."""
-        return "simulated" in f"{self.model} {self.critic}"
+        return any(name.startswith("simulated/") for name in (self.model, self.critic))
 
     @property
     def cell(self) -> tuple[str, ...]:
         """What the run measured; a newer run of the same cell replaces an older one."""
-        settings = (self.parameters, self.metadata, self.task_version)
+        settings = (self.parameters, self.generation, self.selection, self.metadata, self.task_version)
         return (self.model, self.critic, self.solver, *map(repr, settings))
 
 
@@ -79,19 +89,32 @@ def read_runs(folder: Path) -> list[Run]:
     """
     if not folder.exists():
         raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
-    headers = [
-        (read_eval_log(info, header_only=True), info) for info in list_eval_logs(str(folder.resolve()))
-    ]
-    ours = [(log, info) for log, info in headers if (log.eval.metadata or {}).get("benchmark") == "bfcl"]
     found: dict[tuple[str, ...], Run] = {}
-    # The time of creation has whole seconds; of two logs of one second the later written is the newer.
-    for log, info in sorted(ours, key=lambda pair: (str(pair[0].eval.created), pair[1].mtime or 0)):
-        run = _run(info.name, log, read_eval_log_sample_summaries(info))
-        found.pop(run.cell, None)
-        found[run.cell] = run
+    for run in _readable_runs(folder):
+        older = found.pop(run.cell, None)
+        # A run that was broken off doesn't replace one that was finished.
+        keep_older = older is not None and older.status == "success" and run.status != "success"
+        found[run.cell] = older if older is not None and keep_older else run
     if not found:
         raise ConfigurationError(f"No kate-eval logs in {folder}; make one: inspect eval kate_eval/bfcl ...")
     return list(found.values())
+
+
+def _readable_runs(folder: Path) -> list[Run]:
+    """All runs of our tasks, oldest first; a log that can't be read is named in a warning."""
+    runs: list[tuple[tuple[str, float], Run]] = []
+    for info in list_eval_logs(str(folder.resolve())):
+        try:
+            log = read_eval_log(info, header_only=True)
+            if (log.eval.metadata or {}).get("benchmark") != "bfcl":
+                continue
+            run = _run(info.name, log, read_eval_log_sample_summaries(info))
+        except Exception as ex:  # other software's files: a damaged one must not hide the others
+            logger.warning("Left out, can't be read: %s (%s)", info.name, ex)
+            continue
+        # The time of creation has whole seconds; of two logs of one second the later written is newer.
+        runs.append(((run.created, info.mtime or 0.0), run))
+    return [run for _, run in sorted(runs, key=lambda pair: pair[0])]
 
 
 def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
@@ -108,11 +131,20 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         critic=str(getattr(critic, "model", critic)) if critic else "",
         solver=solver,
         parameters={k: v for k, v in (step.params if step else {}).items() if v is not None},
+        generation=_generation(log),
+        selection=str(log.eval.config.model_dump(include=SELECTION, exclude_none=True)),
         metadata=dict(log.eval.metadata or {}),
         task_version=str(log.eval.task_version),
         expected=_expected(log),
         samples=tuple(_sample(summary) for summary in summaries),
     )
+
+
+def _generation(log: EvalLog) -> dict[str, Any]:
+    settings = log.eval.model_generate_config.model_dump(exclude_none=True)
+    transport = {"max_connections", "max_retries", "attempt_timeout", "timeout"}
+    kept = {name: value for name, value in settings.items() if name not in transport}
+    return kept | dict(log.eval.model_args) | {"base_url": log.eval.model_base_url}
 
 
 def _expected(log: EvalLog) -> int:
@@ -130,14 +162,14 @@ def _sample(summary: EvalSampleSummary) -> SampleRow:
     if verdict is not None and scored and not summary.error:
         value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
         observed = Observed(value, summary.metadata["category"], summary.metadata["cluster"])
-    counters = scores["run_counters"].value if "run_counters" in scores else {}
+    counted = scores.get("run_counters")
+    counters = counted.value if counted and isinstance(counted.value, dict) else {}
     return SampleRow(
-        key=f"{summary.id}#{summary.epoch}",
+        entry=str(summary.id),
         observed=observed,
         broken_gold=bool(summary.metadata.get("broken_gold")),
-        counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)}
-        if isinstance(counters, dict)
-        else {},
+        counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
+        provenance=((counted.metadata if counted else None) or {}).get("provenance") or {},
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
         error=summary.error or (None if observed else "not scored"),
     )

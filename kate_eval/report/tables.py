@@ -52,6 +52,7 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
         model,
         solver,
         f"{_LABELS.get(row.headline, row.headline)} {percent(row.scores.get(row.headline))}",
+        str(row.scores[row.headline].n) if row.headline in row.scores else "0",
         *(_number(mean and 100 * mean) for mean in means),
         difference(row.difference),
         _number(row.means.get("requests")),
@@ -66,7 +67,7 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
 def _header(names: Sequence[str]) -> list[str]:
     scores = [_LABELS.get(name, name) for name in names]
     cost = ["Req.", "Tokens", "Agree", "Hits", "Err."]
-    return ["Model", "Solver", "Score", *scores, "vs baseline", *cost, "Notes"]
+    return ["Model", "Solver", "Score", "n", *scores, "vs baseline", *cost, "Notes"]
 
 
 def rich_table(rows: Sequence[Row]) -> Table:
@@ -99,13 +100,17 @@ def markdown(rows: Sequence[Row]) -> str:
 EXPLANATION = (
     "Scores are percent correct by the official checkers, with 95% intervals (Wilson, standard errors "
     'clustered by the underlying entry). "vs baseline" is the paired difference in points to the `baseline` '
-    'solver with the same model on the same entries. Requests and tokens are means per sample; "Agree" is the share of '
-    'steps at which all candidates agreed, "Hits" the share of turns with knowledge injected. Samples that '
+    'solver with the same model on the entries that both have. "n" counts the samples scored; requests and '
+    'tokens are means per sample; "Agree" is the share of steps at which all candidates agreed, "Hits" the '
+    "share of turns with knowledge injected. Samples that "
     "failed are counted under Errors and not scored. Rows marked SIMULATED come from a stochastic simulation "
     "of a model, not from a model."
 )
 
-_PROVENANCE = ["Run", "Valid gold only", "Split", "Mode", "Data hash", "bfcl-eval", "Task", "Created", "Log"]
+_PROVENANCE = [
+    *("Run", "Valid gold only", "Split", "Mode", "Data hash", "Prompts", "Bank", "bfcl-eval", "Task"),
+    *("Created", "Log"),
+]
 
 
 def _provenance(row: Row) -> list[str]:
@@ -116,11 +121,18 @@ def _provenance(row: Row) -> list[str]:
         str(metadata.get("split")),
         str(metadata.get("mode")),
         str(metadata.get("data_hash")),
+        _hashes(row, "prompts_hash"),
+        _hashes(row, "bank_hash"),
         str(metadata.get("bfcl_eval_version")),
         row.run.task_version,
         row.run.created,
         row.run.file.rpartition("/")[2],
     ]
+
+
+def _hashes(row: Row, name: str) -> str:
+    found = {str(s.provenance[name]) for s in row.run.samples if s.provenance.get(name)}
+    return ", ".join(sorted(found)) or "-"
 
 
 def _name(row: Row) -> str:

@@ -7,4 +7,3 @@ from kate_eval.knowledge.bank import Bank
 
 BUILDERS: dict[str, Callable[..., Bank]] = {"trajectory": build_bfcl_bank}
 """Knowledge form -> what builds a bank of it: (categories, split) -> Bank."""
-

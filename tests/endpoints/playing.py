@@ -12,7 +12,6 @@ from inspect_ai.util import store
 from kate_eval.bfcl.categories import Mode
 from kate_eval.bfcl.checker import Verdict, check
 from kate_eval.bfcl.data import Entry, load
-from kate_eval.bfcl.decode import render_call
 from kate_eval.bfcl.play import BfclEpisode
 from kate_eval.endpoints.relevance import content_words
 from kate_eval.endpoints.script import script_of
@@ -146,7 +145,9 @@ def _training_turns() -> list[tuple[frozenset[str], frozenset[str], str]]:
         for entry in load(["multi_turn_base"], "train"):
             script = script_of(entry.id, "fc")
             for question, calls, words in zip(script.questions, script.gold, script.words, strict=True):
-                text = f"Somebody asked: {question}\nand was served by\n" + "\n".join(map(render_call, calls))
+                text = f"Somebody asked: {question}\nand was served by\n" + "\n".join(
+                    call.text for call in calls
+                )
                 _TURNS.append((frozenset(entry.classes), words, text))
     return _TURNS
 

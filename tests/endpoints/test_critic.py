@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser
 
 from kate_eval.bfcl.data import load_entry
-from kate_eval.bfcl.decode import render_call
 from kate_eval.endpoints.critic import MALFORMED, critic_request
 from kate_eval.endpoints.script import script_of
 from kate_eval.endpoints.simulated import SimulatedAPI
@@ -39,7 +38,7 @@ def pasted(at: int, candidates: list[dict[str, Any]]) -> Request:
     lines = []
     for message in PATH[at].messages:
         calls = (message.tool_calls or []) if isinstance(message, ChatMessageAssistant) else []
-        text = " ".join([message.text, *(render_call(Call(c.function, c.arguments)) for c in calls)])
+        text = " ".join([message.text, *(Call(c.function, c.arguments).text for c in calls)])
         lines.append(f"{message.role}: {text}")
     text = INSTRUCTION + "\n".join(lines) + "\nCandidates:\n" + json.dumps(candidates)
     return Request(ENTRY, "fc", (ChatMessageUser(content=text),), ())

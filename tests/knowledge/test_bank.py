@@ -12,7 +12,7 @@ from kate_eval.knowledge.bank import load_bank
 from kate_eval.knowledge.leakage import guard
 from kate_eval.knowledge.render import render_experiences
 from kate_eval.knowledge.retrieve import Retriever
-from kate_eval.solvers.inject import Injector, retriever_for
+from kate_eval.solvers.inject import Injector, open_bank
 from kate_eval.solvers.parameters import make_parameters
 
 
@@ -58,11 +58,16 @@ def test_a_folder_that_is_no_bank_is_never_overwritten(tmp_path: Path) -> None:
         (lambda d: (d / "card.json").write_text('{"schema_version": 1}'), "field benchmark"),
         (lambda d: (d / "items.jsonl").unlink(), "Can't read"),
         (lambda d: (d / "items.jsonl").write_text('{"id": 1}\n'), "items.jsonl, line 1: field"),
-        (lambda d: (d / "items.jsonl").open("a").write((d / "items.jsonl").read_text()[:0] + "\n"), "line 372"),
+        (
+            lambda d: (d / "items.jsonl").open("a").write((d / "items.jsonl").read_text()[:0] + "\n"),
+            "line 372",
+        ),
         (lambda d: _drop_line(d / "items.jsonl"), "hash differs"),
     ],
 )
-def test_a_corrupt_bank_is_refused_by_file_line_and_field(tmp_path: Path, damage: object, message: str) -> None:
+def test_a_corrupt_bank_is_refused_by_file_line_and_field(
+    tmp_path: Path, damage: object, message: str
+) -> None:
     default_bank("bfcl").save(tmp_path / "bank")
     damage(tmp_path / "bank")  # type: ignore[operator]
     with pytest.raises(BankError, match=message) as error:
@@ -85,7 +90,7 @@ def test_a_bank_of_another_benchmark_is_refused(tmp_path: Path) -> None:
     card = json.loads((tmp_path / "bank/card.json").read_text())
     (tmp_path / "bank/card.json").write_text(json.dumps(card | {"benchmark": "appworld"}))
     with pytest.raises(BankError, match=r"is of appworld, the task is bfcl"):
-        retriever_for(str(tmp_path / "bank"), "bfcl")
+        open_bank(str(tmp_path / "bank"), ["trajectory"])("bfcl")
 
 
 def test_items_share_a_class_and_exceed_the_threshold_most_similar_first() -> None:
@@ -128,7 +133,9 @@ def test_the_threshold_is_calibrated_by_leave_one_out_and_lets_most_turns_throug
 
 def test_the_guard_names_the_sibling_that_leaks() -> None:
     bank = default_bank("bfcl")
-    related = frozenset(f"multi_turn_{kind}_4" for kind in ("base", "miss_func", "miss_param", "long_context"))
+    related = frozenset(
+        f"multi_turn_{kind}_4" for kind in ("base", "miss_func", "miss_param", "long_context")
+    )
     with pytest.raises(LeakageError, match="multi_turn_miss_func_4.*built from multi_turn_base_4"):
         guard(bank, "multi_turn_miss_func_4", related)
     guard(bank, "multi_turn_base_5", frozenset({"multi_turn_base_5"}))
@@ -154,7 +161,8 @@ def test_injection_leaves_a_turn_untouched_if_nothing_qualifies() -> None:
     from kate_eval.bfcl.play import BfclEpisode
 
     episode = BfclEpisode(load_entry("multi_turn_base_1"), "fc")
-    injector = Injector(make_parameters(knowledge="trajectory", threshold=0.999), episode)
+    source = open_bank(None, ["trajectory"])
+    injector = Injector(make_parameters(knowledge="trajectory", threshold=0.999), episode, source)
     turn = episode.next_turn()
     assert turn is not None
     messages, used = injector.inject(turn)

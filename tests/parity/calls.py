@@ -8,16 +8,16 @@ from kate_eval.bfcl.data import Entry
 from kate_eval.episode import Call
 
 from .cases import Plan, some_call
-from .kinds import plan_kind, result_kind
+from .kinds import plan_kind, result_kind, undamaged
 from .places import at, docs_of, places, put, read_only
 
 
-@plan_kind
+@undamaged
 def gold(plan: Plan, entry: Entry, rng: Random) -> Plan | None:
     return plan
 
 
-@plan_kind
+@undamaged
 def one_call_a_step(plan: Plan, entry: Entry, rng: Random) -> Plan | None:
     return [[[call] for calls in turn for call in calls] for turn in plan] if entry.multi_turn else None
 

@@ -12,6 +12,8 @@ from .ours import HOST, Outcome
 
 STOPPED = "official run stopped: "
 ERROR = "Error during execution: "
+LEAKED = frozenset({"TwitterAPI.post_tweet"})
+"""The shared data that the suite makes official samples change: the default lists of this method."""
 EVERYTHING = frozenset({"verdict", "error type", "shape", "shown", "offered"})
 
 
@@ -77,16 +79,12 @@ def _not_evaluated(case: Case, ours: Outcome, official: Outcome) -> bool:
 
 
 def _not_rewritten(case: Case, ours: Outcome, official: Outcome) -> bool:
-    if case.kind not in LIKE_A_CALL or len(ours.shown) != len(official.shown):
-        return False
-    return all(
-        "_instance." in theirs or theirs.startswith("#") for _, theirs in _differing_texts(ours, official)
-    )
+    return case.kind in LIKE_A_CALL and len(ours.shown) == len(official.shown)
 
 
 def _data_leaked(case: Case, ours: Outcome, official: Outcome) -> bool:
     """Tweets posted without tags or mentions share their lists, within and between official samples."""
-    return "TwitterAPI.post_tweet" in official.leaked and "TwitterAPI" in case.entry.classes
+    return not LEAKED.isdisjoint(official.leaked) and "TwitterAPI" in case.entry.classes
 
 
 def _call_in_arithmetic(case: Case, ours: Outcome, official: Outcome) -> bool:
@@ -106,7 +104,11 @@ DEPARTURES = (
     Departure("Inspect reads the arguments of tool calls", EVERYTHING, _host_reads),
     Departure("Inspect cannot read an integer of over 4,300 digits", EVERYTHING, _host_stops),
     Departure("Names are looked up, never evaluated", frozenset({"shown"}), _not_evaluated),
-    Departure("Text inside arguments is never rewritten", frozenset({"shown"}), _not_rewritten),
+    Departure(
+        "Text inside arguments is never rewritten",
+        frozenset({"verdict", "error type", "shown"}),
+        _not_rewritten,
+    ),
     Departure("Samples share no data", frozenset({"verdict", "error type", "shown"}), _data_leaked),
     Departure("Arithmetic in arguments holds literals only", EVERYTHING, _call_in_arithmetic),
     Departure("Answers without calls have one error type", frozenset({"error type"}), _both_wrong),

@@ -27,6 +27,7 @@ class Kind:
         plan: changes the plan; None where the kind does not apply.
         script: changes the script; None where the kind does not apply.
         cut: whether only the first turns of the result arrive at the checker.
+        one_mode: whether each entry is played in one of the modes only, drawn by its id.
     """
 
     name: str
@@ -34,10 +35,13 @@ class Kind:
     plan: PlanDamage | None = None
     script: ScriptDamage | None = None
     cut: bool = False
+    one_mode: bool = False
 
     def case(self, entry: Entry, mode: Mode) -> Case | None:
         """The damaged case; None where the kind does not apply to the entry."""
         rng = Random(f"{self.name}:{entry.id}")
+        if self.one_mode and rng.choice(self.modes) != mode:
+            return None
         plan: Plan | None = copy.deepcopy(gold_plan(entry, rng))
         if self.plan is not None and plan is not None:
             plan = self.plan(plan, entry, rng)
@@ -59,14 +63,20 @@ LEAKY = frozenset({"default_list_changed"})
 
 
 def plan_kind(damage: PlanDamage) -> PlanDamage:
-    """Register a damage to plans under the function's name, for both modes."""
-    KINDS[damage.__name__] = Kind(damage.__name__, MODES, plan=damage)
+    """Register a damage to plans under the function's name: each entry in one mode, half of them in each."""
+    KINDS[damage.__name__] = Kind(damage.__name__, MODES, plan=damage, one_mode=True)
     return damage
+
+
+def undamaged(plan: PlanDamage) -> PlanDamage:
+    """Register plans without damage, every entry in both modes."""
+    KINDS[plan.__name__] = Kind(plan.__name__, MODES, plan=plan)
+    return plan
 
 
 def result_kind(damage: PlanDamage) -> PlanDamage:
     """Register a damage after which only the first turns of the result are scored."""
-    KINDS[damage.__name__] = Kind(damage.__name__, MODES, plan=damage, cut=True)
+    KINDS[damage.__name__] = Kind(damage.__name__, MODES, plan=damage, cut=True, one_mode=True)
     return damage
 
 

@@ -19,8 +19,8 @@ from kate_eval.bfcl import checker, engine, play
 from kate_eval.bfcl.environment import Environment
 
 from .compare import ROOT, OfficialMissingError, Report, compare_everything, compare_group, compare_slice
-from .departures import DEPARTURES
-from .kinds import KINDS, LEAKY
+from .departures import DEPARTURES, LEAKED
+from .kinds import KINDS
 from .suite import slice_cases
 
 NAMED_IN_THE_ISSUE = {
@@ -34,8 +34,8 @@ NAMED_IN_THE_ISSUE = {
 def agrees(report: Report) -> bool:
     """Whether nothing is unexplained; prints what was compared."""
     print(f"\n{report}")
-    leaky = {name.partition(":")[0] for name in report.leaky}
-    return not report.mismatches and leaky <= LEAKY
+    leaky = {name.partition(": ")[2] for name in report.leaky}
+    return not report.mismatches and leaky <= LEAKED
 
 
 def test_a_slice_of_every_kind_agrees(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_every_case_agrees(tmp_path: Path) -> None:
     report = compare_everything(tmp_path)
     assert agrees(report), str(report)
     assert report.compared["gold"] == 2 * 4441
-    assert report.compared.total() > 300_000
+    assert report.compared.total() > 200_000
     assert set(report.compared) == set(KINDS)
     assert set(report.departed) == {departure.name for departure in DEPARTURES}, (
         "a departure that nothing meets"

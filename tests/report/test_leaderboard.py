@@ -42,7 +42,30 @@ def test_a_row_shows_score_and_paired_difference_on_shared_entries(logs: Path) -
     assert row.headline == "multi_turn_base" and row.scores["multi_turn_base"].mean == 1
     assert row.difference is not None and (row.difference.mean, row.difference.n) == (1.0, 4)
     assert row.means["agreement_rate"] == 1 and row.settings == "aggregate=majority"
-    assert not row.flags
+    assert row.flags == ("partial: 4 of 100 entries",)
+
+
+def test_runs_over_other_samples_or_settings_are_rows_of_their_own(run: Any, tmp_path: Path) -> None:
+    for options in ({"limit": 2}, {"limit": 1}, {"limit": 2, "epochs": 2}, {"limit": 2, "temperature": 0.5}):
+        run(bfcl(**BASE), "simulated/default", baseline(), **options)
+    assert len(read_runs(tmp_path / "logs")) == 4
+
+
+def test_a_damaged_log_is_named_and_left_out(logs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (logs / "2026-01-01T00-00-00-00-00_bfcl_broken.eval").write_bytes(b"")
+    assert len(read_runs(logs)) == 2
+    assert "broken.eval" in caplog.text
+
+
+def test_the_baseline_that_shares_most_entries_is_compared_with(run: Any, tmp_path: Path) -> None:
+    silent = Scripted(lambda messages, config: output("Done."))
+    run(bfcl(**BASE), silent.model(), baseline(), limit=3)
+    run(bfcl(split="train", **BASE), silent.model(), baseline(), limit=3)
+    both = bfcl(categories="multi_turn_base,multi_turn_miss_param")
+    chosen = ["multi_turn_base_1", "multi_turn_base_3", "multi_turn_miss_param_1"]
+    run(both, Scripted(gold_answer()).model(), width(aggregate="majority"), sample_id=chosen)
+    [row] = [row for row in leaderboard(read_runs(tmp_path / "logs")) if row.run.solver == "width"]
+    assert row.difference is not None and row.difference.n == 2
 
 
 def test_a_newer_run_of_the_same_cell_replaces_the_older(run: Any, tmp_path: Path) -> None:

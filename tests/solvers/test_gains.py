@@ -3,7 +3,7 @@
 60 real entries; the simulation is seeded, so these runs give the same verdicts each time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.episode import Call
 from kate_eval.knowledge.retrieve import Retrieved, Retriever
+from kate_eval.solvers.candidate import Candidate, tally
+from kate_eval.solvers.critic import Review
 from kate_eval.solvers.kate import baseline, knowledge, width
 from kate_eval.tasks.bfcl import bfcl
 from tests.solvers.test_loop import infos
@@ -47,7 +49,7 @@ def test_injected_experience_helps_and_broken_injection_does_not(
     assert sum(verdicts(play(knowledge())).values()) >= sum(without.values()) + 3
 
     with monkeypatch.context() as patched:  # retrieval works, but the model is never shown the cases
-        patched.setattr("kate_eval.solvers.inject.render_experiences", lambda question, found: question)
+        patched.setattr("kate_eval.solvers.inject.render_experiences", lambda question, *_: question)
         assert verdicts(play(knowledge())) == without
 
     def of_other_classes(self: Retriever, query: str, form: str, classes: Any, *_: Any, **__: Any) -> Any:
@@ -87,6 +89,20 @@ def test_aggregation_picks_right_calls_more_often_than_the_first_candidate(
     assert taken >= first + 0.05
 
 
-def test_without_aggregation_the_gain_is_gone(play: Play) -> None:
-    first, taken = right_shares(play(width(aggregate="first")))
-    assert taken == first
+def test_without_votes_or_judgement_the_gain_is_gone(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:  # votes are counted, but not used
+
+        def uncounted(candidates: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
+            return sorted(tally(candidates), key=lambda pair: pair[0].key)
+
+        patched.setattr("kate_eval.solvers.aggregate.tally", uncounted)
+        first, taken = right_shares(play(width(aggregate="majority")))
+        assert taken <= first + 0.02
+
+    async def deaf(candidates: Sequence[Candidate], context: Any, focus: str) -> Review:
+        return Review(focus, min(candidates, key=lambda candidate: candidate.key).action)
+
+    with monkeypatch.context() as patched:  # the critic is not asked
+        patched.setattr("kate_eval.solvers.aggregate.review", deaf)
+        first, taken = right_shares(play(width(aggregate="critic")))
+        assert taken <= first + 0.02
