@@ -33,7 +33,7 @@ def imported(file: Path) -> set[str]:
 
 def room(module: str) -> str:
     """The room (top-level folder) of one of our modules."""
-    second = (module.split(".") + [""])[1]
+    second = ([*module.split("."), ""])[1]
     return second if second in ALLOWED else "kate_eval"
 
 

@@ -124,3 +124,25 @@ def test_held_out_functions_still_execute_as_officially() -> None:
     entry = load_entry("multi_turn_miss_func_0")
     assert "sort" in {doc["name"] for doc in entry.held_out[3]}
     assert "is not defined" not in Environment(entry).execute(Call("sort", {"file_name": "x"}))
+
+
+def test_a_fault_of_the_data_is_raised_and_never_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kate_eval.bfcl import checker
+    from kate_eval.errors import DatasetError
+
+    def broken(*_: object) -> None:
+        raise DatasetError("gone")
+
+    monkeypatch.setattr("kate_eval.bfcl.engine.new_instance", broken)
+    entry = load_entry("multi_turn_base_1")
+    with pytest.raises(DatasetError, match="gone"):
+        checker.check(entry, [[] for _ in entry.gold], "fc")
+
+
+def test_a_checker_that_raises_on_an_answer_is_a_finding() -> None:
+    from kate_eval.bfcl import checker
+
+    def raising(*_: object) -> dict[str, Any]:
+        raise KeyError("x")
+
+    assert checker._ask(raising)["error_type"] == "checker:KeyError"

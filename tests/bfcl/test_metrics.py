@@ -19,7 +19,7 @@ def sample(value: str, category: str, cluster: str, broken: bool = False) -> Sam
 
 
 def test_weights_follow_the_leaderboard() -> None:
-    counts = Counter({category: 10 for category in CATEGORIES}) | Counter({"live_multiple": 50})
+    counts = Counter(dict.fromkeys(CATEGORIES, 10)) | Counter({"live_multiple": 50})
     overall = aggregate_weights("overall", counts)
     assert overall is not None and math.isclose(sum(overall.values()), 1)
     assert math.isclose(overall["simple_java"], 1 / 45) and math.isclose(overall["multiple"], 1 / 15)
@@ -28,7 +28,7 @@ def test_weights_follow_the_leaderboard() -> None:
 
 
 def test_an_aggregate_is_absent_unless_all_its_categories_were_evaluated() -> None:
-    counts = Counter({category: 1 for category in (*LIVE, *MULTI_TURN[:3])})
+    counts = Counter(dict.fromkeys((*LIVE, *MULTI_TURN[:3]), 1))
     assert aggregate_weights("live", counts) is not None
     assert aggregate_weights("multi_turn", counts) is None and aggregate_weights("overall", counts) is None
 

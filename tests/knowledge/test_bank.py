@@ -1,6 +1,7 @@
 """Banks: built from gold, saved, read back, refused when corrupt; retrieval, threshold, leak guard."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from kate_eval.bfcl.data import load
 from kate_eval.errors import BankError, LeakageError
 from kate_eval.knowledge.acquire.trajectory import build_bfcl_bank, default_bank
-from kate_eval.knowledge.bank import load_bank
+from kate_eval.knowledge.bank import load_bank, make_bank
 from kate_eval.knowledge.leakage import guard
 from kate_eval.knowledge.render import render_experiences
 from kate_eval.knowledge.retrieve import Retriever
@@ -136,7 +137,7 @@ def test_the_guard_names_the_sibling_that_leaks() -> None:
     related = frozenset(
         f"multi_turn_{kind}_4" for kind in ("base", "miss_func", "miss_param", "long_context")
     )
-    with pytest.raises(LeakageError, match="multi_turn_miss_func_4.*built from multi_turn_base_4"):
+    with pytest.raises(LeakageError, match=r"multi_turn_miss_func_4.*built from multi_turn_base_4"):
         guard(bank, "multi_turn_miss_func_4", related)
     guard(bank, "multi_turn_base_5", frozenset({"multi_turn_base_5"}))
 
@@ -167,3 +168,26 @@ def test_injection_leaves_a_turn_untouched_if_nothing_qualifies() -> None:
     assert turn is not None
     messages, used = injector.inject(turn)
     assert messages == list(turn.messages) and not used
+
+
+def test_items_may_hold_any_character(tmp_path: Path) -> None:
+    bank = default_bank("bfcl")
+    odd = bank.items[0].model_copy(update={"question": "line\u2028separator \u0085 and $question"})
+    card = bank.card.model_dump(exclude={"forms", "items_hash"})
+    made = make_bank([odd, *bank.items[1:]], **card)
+    made.save(tmp_path / "bank")
+    assert load_bank(tmp_path / "bank").items[0] == odd
+
+
+def test_a_bank_for_another_embedder_is_refused() -> None:
+    bank = default_bank("bfcl")
+    embedder = bank.card.embedder.model_copy(update={"name": "minilm", "threshold": 0.5})
+    with pytest.raises(BankError, match="'minilm'; this version has: lexical"):
+        Retriever(replace(bank, card=bank.card.model_copy(update={"embedder": embedder})))
+
+
+def test_a_form_without_a_template_is_refused() -> None:
+    bank = default_bank("bfcl")
+    other = tuple(item.model_copy(update={"form": "haiku"}) for item in bank.items)
+    with pytest.raises(BankError, match="no items of form 'haiku'; it has: none that can be shown"):
+        replace(bank, items=other).require_forms(["haiku"])

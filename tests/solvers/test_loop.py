@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from inspect_ai.log import EvalSample
 from inspect_ai.model import ModelOutput, ModelUsage
 
 from kate_eval.counters import COUNTERS_KEY
 from kate_eval.solvers.kate import baseline, depth, kate, knowledge, width
+from kate_eval.solvers.nearest import nearest
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, gold_answer, output, tool_json
 
@@ -151,3 +153,55 @@ def test_a_model_that_never_stops_is_stopped_after_21_steps(run: Any) -> None:
     sample = only_sample(run(bfcl(**BASE), script.model(), sample_id="multi_turn_base_1"))
     assert len(script.requests) == 21
     assert "force_terminated" in sample.scores["bfcl_verdict"].explanation
+
+
+@pytest.mark.parametrize("aggregate", ["majority", "critic_majority"])
+def test_a_limit_inside_parallel_requests_is_still_a_limit(run: Any, aggregate: str) -> None:
+    script = Scripted(lambda messages, config: output("Done.") if config.num_choices else output(LS))
+    solver = width(aggregate=aggregate)
+    [sample] = run(
+        bfcl(**BASE), script.model(), solver, sample_id="multi_turn_base_1", token_limit=20
+    ).samples
+    assert sample.limit is not None and sample.scores["bfcl_verdict"].value == "I"
+    assert sample.scores["run_counters"].value["errored"] == 0
+
+
+def test_failed_samples_count_as_errored_whatever_the_solver(run: Any) -> None:
+    log = run(bfcl(categories="multi_turn_base", split="all"), "mockllm/model", nearest(), limit=4)
+    errored = [s.scores["run_counters"].value["errored"] for s in log.samples]
+    assert sorted(errored) == [0, 0, 1, 1]
+
+
+def test_turns_that_only_add_functions_get_no_knowledge(run: Any) -> None:
+    log = run(bfcl(categories="multi_turn_miss_func"), "simulated/silent", knowledge(), limit=5)
+    for sample in log.samples:
+        counters = sample.store[COUNTERS_KEY]
+        assert counters["searches"] == counters["turns"] - 1
+
+
+def test_temperature_is_the_run_s_own_else_0(run: Any) -> None:
+    for options, expected in (({}, 0), ({"temperature": 0.7}, 0.7)):
+        script = Scripted(lambda messages, config: output("Done."))
+        run(bfcl(**BASE), script.model(), baseline(), limit=1, **options)
+        assert {config.temperature for _, _, config in script.requests} == {expected}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"plan": null, "calls": [{"name": "ls", "arguments": null}], "reply": null}',
+        '{"plan": "x", "calls": [{"name": "ls"}]}',
+    ],
+)
+def test_a_critic_may_write_null(run: Any, answer: str) -> None:
+    policy = Scripted(lambda messages, config: output([("pwd", {})], "Done.", LS, LS))
+    critic = Scripted(lambda messages, config: output(answer))
+    roles = {"critic": critic.model()}
+    sample = only_sample(
+        run(bfcl(**BASE), policy.model(), width(), sample_id="multi_turn_base_1", model_roles=roles)
+    )
+    decision = infos(sample, "decision")[0]
+    assert (
+        decision["action"] == {"calls": [{"name": "ls", "arguments": {}}]}
+        and not decision["critics"][0]["failures"]
+    )
