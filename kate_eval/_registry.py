@@ -5,6 +5,7 @@ It is imported by each `inspect` command, so nothing heavy here; a test imports 
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 from inspect_ai.model import ModelAPI, modelapi
@@ -12,6 +13,7 @@ from inspect_ai.solver import Solver, solver
 
 from kate_eval.bfcl.scorer import bfcl_verdict
 from kate_eval.counters import run_counters
+from kate_eval.errors import unknown
 from kate_eval.solvers.kate import baseline, depth, kate, knowledge, memp, width
 from kate_eval.solvers.nearest import nearest
 from kate_eval.tasks.bfcl import bfcl
@@ -35,6 +37,10 @@ def _register_short(name: str, factory: Callable[..., Solver]) -> None:
 
     @wraps(factory)
     def alias(*args: Any, **kwargs: Any) -> Solver:
+        known = signature(factory).parameters
+        for parameter in kwargs:
+            if parameter not in known:
+                raise unknown(f"parameter of {name}", parameter, known, "Pass it as -S NAME=VALUE")
         return factory(*args, **kwargs)
 
     alias.__module__ = "kate_eval short names"

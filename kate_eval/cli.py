@@ -107,19 +107,19 @@ def knowledge_build(benchmark: str, form: str, split: str, categories: str, outp
 
 
 @main.command()
-@click.argument("logs", type=click.Path(path_type=Path), default=Path("logs"))
+@click.argument("logs", type=click.Path(path_type=Path), nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write Markdown to this file.")
-def report(logs: Path, output: Path | None) -> None:
-    """Print the leaderboard of the LOGS folder."""
+def report(logs: tuple[Path, ...], output: Path | None) -> None:
+    """Print the leaderboard of the LOGS folders (by default ./logs)."""
     from kate_eval.report.leaderboard import leaderboard
     from kate_eval.report.runs import read_runs
-    from kate_eval.report.tables import EXPLANATION, markdown, rich_table
+    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, rich_table
 
     with console.status("Reading logs"):
-        rows = leaderboard(read_runs(logs))
-    # A pipe or a narrow terminal gets the whole table, not a cropped one.
-    wide = Console(width=max(console.width, 200)) if not console.is_terminal else console
-    wide.print(rich_table(rows))
+        rows = leaderboard(read_runs(*(logs or (Path("logs"),))))
+    # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
+    screen = console if console.is_terminal else Console(width=220)
+    screen.print(rich_table(rows, wide=screen.width >= WIDE))
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +131,8 @@ def report(logs: Path, output: Path | None) -> None:
 @click.option("--entries", default=50, show_default=True, help="Test entries of each category (at most 100).")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=Path("logs/demo"), show_default=True)
 def demo(entries: int, log_dir: Path) -> None:
-    """Run nearest, baseline, knowledge, width and kate without a model, and print the leaderboard."""
+    """Play five solvers on a simulated model, print the leaderboard."""
     from kate_eval.demo import run_demo
 
     run_demo(entries, log_dir)
-    click.get_current_context().invoke(report, logs=log_dir, output=log_dir / "leaderboard.md")
+    click.get_current_context().invoke(report, logs=(log_dir,), output=log_dir / "leaderboard.md")

@@ -111,30 +111,38 @@ def hit_rate() -> Metric:
 
 @scorer(metrics={"retrieval_hit_rate": [hit_rate()], "*": [mean()]})
 def run_counters() -> Scorer:
-    """Per sample: requests, tokens by role, agreement, retrieval hits, parse failures, errors."""
+    """Per sample: requests, tokens by role, agreement, retrieval hits, parse failures, errors.
+
+    A solver of another's making keeps no counters: then all but `errored` are nan.
+    """
 
     async def score(state: TaskState, target: Target) -> Score:
         counters = Counters(**state.store.get(COUNTERS_KEY, {}))
         _, failure = settle(state)
-        value: dict[str, float] = {
-            "errored": float(failure is not None),
-            "requests": counters.requests,
-            "extra_requests": counters.extra_requests,
-            "parse_failures": counters.parse_failures,
-            "agreement_rate": _ratio(counters.agreements, counters.votes),
-            "retrieval_hit_rate": _ratio(counters.hits, counters.searches)
-            if counters.knowledge
-            else math.nan,
-            "tokens_policy": _role_tokens(counters, "policy"),
-            "tokens_critic": _role_tokens(counters, "critic"),
-            "leaked": float(counters.leaked),
-        }
-        return Score(
-            value=dict(value), metadata=asdict(counters) | {"provenance": state.store.get(PROVENANCE_KEY)}
+        value: dict[str, float] = {"errored": float(failure is not None)}
+        value |= (
+            _measured(counters)
+            if COUNTERS_KEY in state.store
+            else dict.fromkeys(_measured(counters), math.nan)
         )
+        provenance = state.store.get(PROVENANCE_KEY)
+        return Score(value=dict(value), metadata=asdict(counters) | {"provenance": provenance})
 
     return score
 
 
 def _role_tokens(counters: Counters, role: str) -> int:
     return sum(count for key, count in counters.tokens.items() if key.startswith(role))
+
+
+def _measured(counters: Counters) -> dict[str, float]:
+    return {
+        "requests": counters.requests,
+        "extra_requests": counters.extra_requests,
+        "parse_failures": counters.parse_failures,
+        "agreement_rate": _ratio(counters.agreements, counters.votes),
+        "retrieval_hit_rate": _ratio(counters.hits, counters.searches) if counters.knowledge else math.nan,
+        "tokens_policy": _role_tokens(counters, "policy"),
+        "tokens_critic": _role_tokens(counters, "critic"),
+        "leaked": float(counters.leaked),
+    }

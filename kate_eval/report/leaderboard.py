@@ -77,11 +77,7 @@ def headline_weights(observed: Iterable[Observed]) -> tuple[str, dict[str, float
 def _row(run: Run, runs: Sequence[Run]) -> Row:
     observed = [sample.observed for sample in run.samples if sample.observed is not None]
     errors = max(run.expected, len(run.samples)) - len(observed)
-    settings = ", ".join(
-        f"{name}={value}"
-        for name, value in sorted(run.parameters.items())
-        if _DEFAULTS.get(name) != value or (name == "prompt")
-    )
+    settings = _settings(run)
     if not observed:
         return Row(run, settings, "no scores", {}, None, None, {}, errors, _flags(run, errors, None, {}))
     headline, weights = headline_weights(observed)
@@ -98,6 +94,19 @@ def _row(run: Run, runs: Sequence[Run]) -> Row:
         errors=errors,
         flags=_flags(run, errors, baseline, means),
     )
+
+
+def _settings(run: Run) -> str:
+    """What differs from the solver's defaults and the task's, in words."""
+    parts = {k: v for k, v in run.parameters.items() if _DEFAULTS.get(k) != v}
+    if run.metadata.get("mode") != "fc":
+        parts["mode"] = run.metadata.get("mode")
+    if run.metadata.get("split") != "test":
+        parts["split"] = run.metadata.get("split")
+    if run.epochs > 1:
+        parts["epochs"] = run.epochs
+    parts |= {k: v for k, v in run.generation.items() if v is not None}
+    return ", ".join(f"{name}={value}" for name, value in sorted(parts.items()))
 
 
 def _scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
@@ -173,6 +182,8 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
     flags = []
     if run.simulated:
         flags.append("SIMULATED endpoint")
+    if run.solver == "nearest":
+        flags.append("floor, asks no model")
     if means.get("leaked"):
         flags.append("LEAKED: the bank holds evaluated entries")
     if errors:

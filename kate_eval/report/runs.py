@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class Run:
     """Which samples and epochs were asked for (--limit, --sample-id, --epochs)."""
     metadata: dict[str, Any]
     task_version: str
+    epochs: int
     expected: int
     """Samples x epochs that the run was to play."""
     samples: tuple[SampleRow, ...]
@@ -81,29 +83,32 @@ class Run:
         return (self.model, self.critic, self.solver, *map(repr, settings))
 
 
-def read_runs(folder: Path) -> list[Run]:
-    """The runs of our tasks below a folder, newest per cell, oldest first.
+def read_runs(*folders: Path) -> list[Run]:
+    """The runs of our tasks below the folders, newest per cell, oldest first.
 
     Raises:
         ConfigurationError: there is no such folder, or no log of ours in it.
     """
-    if not folder.exists():
-        raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
+    for folder in folders:
+        if not folder.exists():
+            raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
     found: dict[tuple[str, ...], Run] = {}
-    for run in _readable_runs(folder):
+    for run in _readable_runs(folders):
         older = found.pop(run.cell, None)
         # A run that was broken off doesn't replace one that was finished.
         keep_older = older is not None and older.status == "success" and run.status != "success"
         found[run.cell] = older if older is not None and keep_older else run
     if not found:
-        raise ConfigurationError(f"No kate-eval logs in {folder}; make one: inspect eval kate_eval/bfcl ...")
+        raise ConfigurationError(
+            f"No kate-eval logs in {', '.join(map(str, folders))}; make one: inspect eval kate_eval/bfcl ..."
+        )
     return list(found.values())
 
 
-def _readable_runs(folder: Path) -> list[Run]:
+def _readable_runs(folders: Sequence[Path]) -> list[Run]:
     """All runs of our tasks, oldest first; a log that can't be read is named in a warning."""
     runs: list[tuple[tuple[str, float], Run]] = []
-    for info in list_eval_logs(str(folder.resolve())):
+    for info in (info for folder in folders for info in list_eval_logs(str(folder.resolve()))):
         try:
             log = read_eval_log(info, header_only=True)
             if (log.eval.metadata or {}).get("benchmark") != "bfcl":
@@ -135,6 +140,7 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         selection=str(log.eval.config.model_dump(include=SELECTION, exclude_none=True)),
         metadata=dict(log.eval.metadata or {}),
         task_version=str(log.eval.task_version),
+        epochs=log.eval.config.epochs or 1,
         expected=_expected(log),
         samples=tuple(_sample(summary) for summary in summaries),
     )
@@ -144,7 +150,8 @@ def _generation(log: EvalLog) -> dict[str, Any]:
     settings = log.eval.model_generate_config.model_dump(exclude_none=True)
     transport = {"max_connections", "max_retries", "attempt_timeout", "timeout"}
     kept = {name: value for name, value in settings.items() if name not in transport}
-    return kept | dict(log.eval.model_args) | {"base_url": log.eval.model_base_url}
+    kept |= log.eval.model_args
+    return kept if log.eval.model_base_url is None else kept | {"base_url": log.eval.model_base_url}
 
 
 def _expected(log: EvalLog) -> int:

@@ -70,15 +70,23 @@ def _header(names: Sequence[str]) -> list[str]:
     return ["Model", "Solver", "Score", "n", *scores, "vs baseline", *cost, "Notes"]
 
 
-def rich_table(rows: Sequence[Row]) -> Table:
-    """The leaderboard for a terminal."""
+WIDE = 170
+"""Columns of a terminal that hold the whole table."""
+_NARROW = ("Model", "Solver", "Score", "n", "vs baseline", "Err.", "Notes")
+
+
+def rich_table(rows: Sequence[Row], wide: bool = True) -> Table:
+    """The leaderboard for a terminal; a narrow one gets fewer columns."""
     names = columns(rows)
+    header = _header(names)
+    shown = [n for n, title in enumerate(header) if wide or title in _NARROW]
     table = Table(title="BFCL-V3, percent correct, with 95% intervals clustered by underlying entry")
-    for number, title in enumerate(_header(names)):
-        right = 1 < number < len(_header(names)) - 1
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for number in shown:
+        text = header[number] in ("Model", "Solver", "Notes")
+        table.add_column(header[number], justify="left" if text else "right", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row, names))
+        cells = _cells(row, names)
+        table.add_row(*(cells[number] for number in shown))
     return table
 
 
@@ -103,7 +111,7 @@ EXPLANATION = (
     'solver with the same model on the entries that both have. "n" counts the samples scored; requests and '
     'tokens are means per sample; "Agree" is the share of steps at which all candidates agreed, "Hits" the '
     "share of turns with knowledge injected. Samples that "
-    "failed are counted under Errors and not scored. Rows marked SIMULATED come from a stochastic simulation "
+    "failed are counted under Err. and not scored. Rows marked SIMULATED come from a stochastic simulation "
     "of a model, not from a model."
 )
 
