@@ -51,6 +51,7 @@ def test_every_case_agrees(tmp_path: Path) -> None:
     report = compare_everything(tmp_path)
     assert agrees(report), str(report)
     assert report.compared["gold"] == 2 * 4441
+    assert min(report.compared.values()) > 100
     assert report.compared.total() > 200_000
     assert set(report.compared) == set(KINDS)
     assert set(report.departed) == {departure.name for departure in DEPARTURES}, (
