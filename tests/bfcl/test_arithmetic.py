@@ -16,8 +16,9 @@ LITERALS = st.one_of(
     st.text("ab ", max_size=3).map(repr),
     st.booleans().map(repr),
     st.lists(st.integers(0, 3), max_size=2).map(repr),
+    st.sampled_from(("(3 << 2)", "(1 >> 1)", "(2 ** 5)", "(2 ** -1)", "(~4)", "(1 << -1)")),
 )
-OPERATORS = st.sampled_from(("+", "-", "*", "/", "//", "%", "|", "&", "^", "<<", ">>"))
+OPERATORS = st.sampled_from(("+", "-", "*", "/", "//", "%", "|", "&", "^"))
 
 
 def combine(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -41,7 +42,11 @@ def test_it_is_what_python_says(expression: str) -> None:
         with pytest.raises(DecodeError):
             decoded(expression)
         return
-    found = decoded(expression)
+    try:
+        found = decoded(expression)
+    except DecodeError as ex:
+        assert "too large" in str(ex) and len(str(expected)) > 9_000, "refused without need"
+        return
     assert type(found) is type(expected)
     assert found == expected or (isinstance(found, float) and math.isnan(found))
 
