@@ -1,15 +1,17 @@
 """Every category in both modes, through Inspect, with the real checkers and a model that plays gold."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from inspect_ai.solver import Solver
 
 from kate_eval.bfcl.categories import CATEGORIES
 from kate_eval.bfcl.data import load
 from kate_eval.solvers.kate import baseline, kate
 from kate_eval.tasks.bfcl import bfcl
 
-SOLVERS = {"baseline": baseline, "kate": kate}
+SOLVERS: dict[str, Callable[..., Solver]] = {"baseline": baseline, "kate": kate}
 
 
 @pytest.mark.parametrize("mode", ["fc", "prompt"])

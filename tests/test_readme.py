@@ -10,7 +10,12 @@ from inspect_ai.solver import SolverSpec
 from kate_eval.tasks.bfcl import bfcl
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks/README.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks/README.md",
+    *(ROOT / "docs").glob("*.md"),
+]
 
 
 def test_the_solver_in_the_readme_plays(run: Any, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_nothing_is_executed_while_decoding(tmp_path: Path, monkeypatch: pytest.
     for text in (f"[f(x={payload} + 1)]", f"[f(x=1 + {payload})]", f"[{payload}]", f"[f(x=[{payload}])]"):
         for language in ("python", "java", "javascript"):
             try:
-                decode_prompt(text, language)  # type: ignore[arg-type]
+                decode_prompt(text, language)
             except DecodeError:
                 continue
     assert not list(tmp_path.iterdir())

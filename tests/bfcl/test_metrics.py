@@ -38,7 +38,7 @@ def test_broken_gold_counts_officially_and_is_left_out_of_the_second_figure() ->
     scores += [sample("I", "multi_turn_miss_func", "m_9", broken=True)]
     found = bfcl_v3()(scores)  # type: ignore[arg-type]
     assert isinstance(found, dict)
-    assert math.isclose(float(found["multi_turn"]), (1 + 0.75 + 1 + 1) / 4)  # type: ignore[arg-type]
+    assert math.isclose(float(found["multi_turn"]), (1 + 0.75 + 1 + 1) / 4)
     assert found["multi_turn_valid_gold"] == 1
 
 

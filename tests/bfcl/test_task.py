@@ -1,5 +1,6 @@
 """The task: what it plays, what it says in the log, and how it refuses bad parameters."""
 
+import importlib.metadata
 from typing import Any
 
 import pytest
@@ -47,14 +48,14 @@ def test_bad_parameters_are_named_with_the_choices(arguments: Any, says: str) ->
 
 
 def test_a_missing_or_different_bfcl_eval_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.importlib.metadata, "version", lambda name: "2020.1.1")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2020.1.1")
     with pytest.raises(DatasetError, match=r"2020.1.1 is installed.*kate bfcl setup"):
         bfcl()
 
     def missing(name: str) -> str:
-        raise engine.importlib.metadata.PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(engine.importlib.metadata, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(DatasetError, match=r"not installed. Run: kate bfcl setup"):
         bfcl()
 
@@ -72,7 +73,7 @@ def test_the_log_says_what_the_score_depends_on(run: Any) -> None:
 def test_held_out_functions_are_offered_from_their_turn_on_with_the_fixed_sentence() -> None:
     entry = data.load_entry("multi_turn_miss_func_0")
     for mode in ("fc", "prompt"):
-        episode = BfclEpisode(entry, mode)  # type: ignore[arg-type]
+        episode = BfclEpisode(entry, mode)
         texts = []
         for turn in range(4):
             assert ("sort" in {doc["name"] for doc in episode.docs}) is False

@@ -115,8 +115,8 @@ def first(actions: Sequence[Action]) -> Action:
 
 def majority(actions: Sequence[Action]) -> Action:
     """The most frequent action."""
-    key = Counter(action.key for action in actions).most_common(1)[0][0]
-    return next(action for action in actions if action.key == key)
+    keys = ["\n".join(call.key for call in action.calls) for action in actions]
+    return actions[keys.index(Counter(keys).most_common(1)[0][0])]
 
 
 def around(query: str, block: str) -> str:

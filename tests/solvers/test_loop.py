@@ -22,7 +22,7 @@ def infos(sample: EvalSample, kind: str) -> list[dict[str, Any]]:
     return [d for d in data if isinstance(d, dict) and d["kind"] == kind]
 
 
-def only_sample(log: Any) -> EvalSample:
+def only_sample(log: Any) -> Any:
     assert log.status == "success", log.error
     [sample] = log.samples
     assert sample.error is None, sample.error.message

@@ -14,7 +14,7 @@ from kate_eval.solvers.candidate import make_candidate, tally
 from kate_eval.solvers.critic import read_answer
 from kate_eval.solvers.kate import depth, kate, memp
 from kate_eval.solvers.nearest import substitutions, transfer
-from tests.conftest import assistant
+from tests.conftest import Reply, assistant
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_unknown_depth_prompt_is_named_with_the_choices() -> None:
 
 def test_candidates_agree_whatever_the_order_of_arguments_and_undecodable_ones_do_not_vote() -> None:
     episode = BfclEpisode(load_entry("multi_turn_base_1"), "fc")
-    replies = [
+    replies: list[Reply] = [
         [("cp", {"source": "a", "destination": "b"})],
         [("cp", {"destination": "b", "source": "a"})],
         "x",
