@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import (
@@ -20,6 +21,10 @@ from inspect_ai.model import (
 )
 from inspect_ai.solver import Solver
 from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
+
+# A loaded machine must not fail a property by its clock.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 Reply = str | Sequence[tuple[str, dict[str, Any]]]
 """A text, or tool calls as (name, arguments)."""
