@@ -6,7 +6,7 @@ with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
@@ -101,14 +101,3 @@ def paired_difference(
         Observed(first[key].value - second[key].value, first[key].group, first[key].cluster) for key in shared
     ]
     return weighted_mean(differences, weights)
-
-
-def quantile(values: Sequence[float], q: float) -> float:
-    """The q-quantile by linear interpolation; nan of nothing."""
-    if not values:
-        return math.nan
-    ordered = sorted(values)
-    position = q * (len(ordered) - 1)
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)

@@ -163,4 +163,4 @@ def kate(
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates; by default 1.
     """
-    return loop(make_parameters(**locals()))
+    return loop(make_parameters(**locals()))  # every argument is a parameter of that name
