@@ -101,7 +101,7 @@ def _light_import() -> Iterator[None]:
     """Make `import bfcl_eval...` cheap and free of side effects (see the module's docstring)."""
     name = "bfcl_eval.constants.model_config"
     stand_in = ModuleType(name)
-    stand_in.MODEL_CONFIG_MAPPING = _STAND_INS  # type: ignore[attr-defined]
+    vars(stand_in)["MODEL_CONFIG_MAPPING"] = _STAND_INS
     before = os.environ.get("BFCL_PROJECT_ROOT")
     real = sys.modules.get(name)
     sys.modules[name] = stand_in
