@@ -26,7 +26,7 @@ def patient() -> Solver:
                     state.messages.append(ChatMessageUser(content="Is anything left to do? If so, do it."))
                     asked_again = True
                     continue
-                observation = episode.step(action)
+                observation = await episode.step(action)
                 state.messages.extend(observation.messages)
                 over = observation.turn_over
         return state

@@ -11,11 +11,13 @@ from typing import Any
 from inspect_ai.model import ModelAPI, modelapi
 from inspect_ai.solver import Solver, solver
 
+from kate_eval.appworld.scorer import appworld_verdict
 from kate_eval.bfcl.scorer import bfcl_verdict
 from kate_eval.counters import run_counters
 from kate_eval.errors import unknown
 from kate_eval.solvers.kate import baseline, depth, kate, knowledge, memp, width
 from kate_eval.solvers.nearest import nearest
+from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
 
 SOLVERS: dict[str, Callable[..., Solver]] = {
@@ -59,4 +61,4 @@ def simulated() -> type[ModelAPI]:
     return SimulatedAPI
 
 
-__all__ = ["SOLVERS", "bfcl", "bfcl_verdict", "run_counters", "simulated"]
+__all__ = ["SOLVERS", "appworld", "appworld_verdict", "bfcl", "bfcl_verdict", "run_counters", "simulated"]

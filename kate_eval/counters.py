@@ -118,7 +118,7 @@ def run_counters() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         counters = Counters(**state.store.get(COUNTERS_KEY, {}))
-        _, failure = settle(state)
+        _, failure = await settle(state)
         value: dict[str, float] = {"errored": float(failure is not None)}
         value |= (
             _measured(counters)

@@ -78,12 +78,14 @@ class Action:
         calls: the decoded calls, in order; empty for a reply or an undecodable answer.
         error: why the answer could not be decoded, if it could not.
         written: the model's own message, where that can't stand in the conversation.
+        thought: what the model said before its calls, where the message's text holds both.
     """
 
     message: ChatMessageAssistant
     calls: tuple[Call, ...] = ()
     error: str | None = None
     written: ChatMessageAssistant | None = None
+    thought: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,14 +140,17 @@ class Episode(Protocol):
     def first_call(self, action: Action) -> Action:
         """The action cut down to its first call."""
 
-    def step(self, action: Action) -> Observation:
+    async def step(self, action: Action) -> Observation:
         """Play the action."""
 
-    def outcome(self) -> dict[str, Any]:
+    async def outcome(self) -> dict[str, Any]:
         """What a scorer needs, as JSON data: it must suffice to score the sample again from its log.
 
-        "over" says whether the entry was played to its end.
+        "over" says whether the entry was played to its end. Nothing can be played after this.
         """
+
+    async def close(self) -> None:
+        """Give back what the episode holds; safe to call twice."""
 
 
 SAMPLE_KEY = "kate:sample"
@@ -178,7 +183,7 @@ def current_episode(state: TaskState) -> Episode:
     return episode
 
 
-def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
+async def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
     """The episode's outcome, and why it can't be scored (None if it can); for scorers.
 
     An entry that was not played to its end can be scored only if a limit ended it: that is the model's
@@ -187,7 +192,7 @@ def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
     """
     episode = _LIVE.get(state.uuid)
     if episode is not None:
-        outcome = episode.outcome()
+        outcome = await episode.outcome()
         scorable = outcome["over"] or _limit_reached()
         state.store.set(OUTCOME_KEY, outcome)
         state.store.set(FAILURE_KEY, None if scorable else "the solver ended before the entry was over")
@@ -200,6 +205,8 @@ def _limit_reached() -> bool:
     return any(limit.limit is not None and limit.usage >= limit.limit for limit in every)
 
 
-def close_episode(state: TaskState) -> None:
+async def close_episode(state: TaskState) -> None:
     """Drop the sample's episode; safe to call twice."""
-    _LIVE.pop(state.uuid, None)
+    episode = _LIVE.pop(state.uuid, None)
+    if episode is not None:
+        await episode.close()

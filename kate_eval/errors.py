@@ -30,6 +30,10 @@ class EndpointError(KateError):
     """The model endpoint gave something that can't be used (not: a bad answer)."""
 
 
+class EngineError(KateError):
+    """A benchmark's engine failed: it did not start, died, or gave no answer."""
+
+
 class EpisodeError(KateError):
     """The environment was used wrongly, or no episode is open for the sample."""
 

@@ -1,14 +1,14 @@
 """An embedder's similarity threshold, calibrated by leave-one-out on a bank's own items.
 
 The method's 0.5 belongs to MiniLM's cosine. For another embedder: each item's question (at most 1,000,
-evenly spread) searches the rest of the bank, its own source left out, among items that share a class;
-each of the top 3 is *relevant* if its calls use at least half of the functions that the query's own
+evenly spread) searches the rest of the bank, its own source left out (and its siblings, where the
+benchmark has them), among items that share a class; each of the top 3 is *relevant* if its calls use at least half of the functions that the query's own
 calls use. The threshold is the similarity that separates relevant from irrelevant best, by Youden's J
 (share of the relevant above it minus share of the irrelevant above it): unlike F1 it does not depend on
 how common relevant neighbours are, so it doesn't let everything pass in a bank of near-duplicates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 
 from kate_eval.knowledge.bank import Bank, Card, EmbedderCard
 from kate_eval.knowledge.item import Experience
@@ -16,11 +16,21 @@ from kate_eval.knowledge.retrieve import Retriever
 
 MAX_QUERIES = 1000
 TOP = 3
+Siblings = Callable[[str], Set[str]]
 
 
-def calibrate(items: Sequence[Experience]) -> tuple[float, str]:
-    """The threshold for the lexical embedder on these items, and how it was found, in words."""
-    judged = sorted(_judged(items), reverse=True)
+def _itself(source: str) -> Set[str]:
+    return {source}
+
+
+def calibrate(items: Sequence[Experience], siblings: Siblings = _itself) -> tuple[float, str]:
+    """The threshold for the lexical embedder on these items, and how it was found, in words.
+
+    Args:
+        items: of one bank.
+        siblings: source -> the sources that vary the same scenario, which a query must not find.
+    """
+    judged = sorted(_judged(items, siblings), reverse=True)
     relevant = sum(label for _, label in judged)
     irrelevant = len(judged) - relevant
     if not relevant or not irrelevant:
@@ -39,18 +49,18 @@ def calibrate(items: Sequence[Experience]) -> tuple[float, str]:
     )
 
 
-def _judged(items: Sequence[Experience]) -> list[tuple[float, int]]:
+def _judged(items: Sequence[Experience], siblings: Siblings) -> list[tuple[float, int]]:
     """(similarity, 1 if relevant else 0) of each query's nearest neighbours."""
     retriever = Retriever(_uncalibrated(items))
     stride = max(1, -(-len(items) // MAX_QUERIES))
     judged = []
     for query in items[::stride]:
-        needed = {call.name for call in query.calls}
+        needed = query.functions
         found = retriever.search(
-            query.question, query.form, frozenset(query.classes), TOP, 0.0, exclude={query.source}
+            query.question, query.form, frozenset(query.classes), TOP, 0.0, exclude=siblings(query.source)
         )
         for neighbour in found:
-            shared = needed & {call.name for call in neighbour.item.calls}
+            shared = needed & neighbour.item.functions
             judged.append((neighbour.similarity, int(2 * len(shared) >= len(needed))))
     return judged
 

@@ -9,6 +9,7 @@ from string import Template
 
 from kate_eval.episode import Call
 from kate_eval.knowledge.bank import TEMPLATES
+from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.retrieve import Retrieved
 
 
@@ -27,12 +28,14 @@ def render_experiences(
         found: the experiences, most similar first; they are shown in reverse.
         tool_name: the name under which a function is offered to this model.
     """
-    cases = [
-        _template(hit.item.form).substitute(
-            number=number,
-            question=hit.item.question,
-            calls="\n".join(Call(tool_name(c.name), c.arguments).text for c in hit.item.calls),
-        )
-        for number, hit in enumerate(reversed(found), start=1)
-    ]
+    cases = [_case(hit.item, number, tool_name) for number, hit in enumerate(reversed(found), start=1)]
     return _template("experiences").substitute(question=question, experiences="\n\n".join(cases))
+
+
+def _case(item: Experience, number: int, tool_name: Callable[[str], str]) -> str:
+    if item.steps:
+        steps = "\n".join(f"```python\n{step.code}\n```\nOutput:\n{step.output}" for step in item.steps)
+        template = _template(f"{item.form}_code")
+        return template.substitute(number=number, question=item.question, steps=steps)
+    calls = "\n".join(Call(tool_name(call.name), call.arguments).text for call in item.calls)
+    return _template(item.form).substitute(number=number, question=item.question, calls=calls)

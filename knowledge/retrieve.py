@@ -69,10 +69,9 @@ class Retriever:
         seen: set[str] = set()
         for position in self._best_first(scores, threshold, k):
             item = self.bank.items[position]
-            content = f"{item.question}\0{[call.call().key for call in item.calls]}"
-            if item.source in exclude or content in seen:
+            if item.source in exclude or item.content in seen:
                 continue
-            seen.add(content)
+            seen.add(item.content)
             found.append(Retrieved(item, round(float(scores[position]), 4)))
             if len(found) == k:
                 break

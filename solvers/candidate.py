@@ -37,7 +37,8 @@ def make_candidate(message: ChatMessageAssistant, episode: Episode, one_call: bo
     action = episode.decode(message)
     if one_call and episode.one_call:
         action = episode.first_call(action)
-    return Candidate(action, reasoning_of(message), vote_key(action, ordered=episode.one_call))
+    reasoning = "\n".join(filter(None, (reasoning_of(message), action.thought)))
+    return Candidate(action, reasoning, vote_key(action, ordered=episode.one_call))
 
 
 def vote_key(action: Action, ordered: bool) -> str:

@@ -1,7 +1,7 @@
 """Injection: knowledge into the user's message, at each user turn.
 
-Source: KATE, section 3.2 (arXiv 2606.10875): BFCL at every user turn, by the turn's own text. If nothing
-qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a turn in which the
+Source: KATE, section 3.2 (arXiv 2606.10875): at every user turn (AppWorld has one), by the turn's own
+text. If nothing qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a turn in which the
 user asks nothing (it only offers more functions) gets no knowledge.
 """
 
@@ -96,8 +96,11 @@ class Injector:
         if not found:
             return list(turn.messages), []
         found.sort(key=lambda hit: -hit.similarity)
-        text = render_experiences(turn.query, found, self._episode.tool_name)
-        return _replace_question(turn.messages, text), found
+        last = max(number for number, message in enumerate(turn.messages) if message.role == "user")
+        text = render_experiences(turn.messages[last].text, found, self._episode.tool_name)
+        messages = list(turn.messages)
+        messages[last] = ChatMessageUser(content=text)
+        return messages, found
 
 
 def check_leakage(retriever: Retriever, episode: Episode, allowed: bool) -> list[str]:
@@ -120,8 +123,3 @@ def bank_provenance(retriever: Retriever, bank: str | None) -> dict[str, Any]:
         "bank_data_hash": card.data_hash,
         "embedder": card.embedder.name,
     }
-
-
-def _replace_question(messages: Sequence[ChatMessage], text: str) -> list[ChatMessage]:
-    last = max(number for number, message in enumerate(messages) if message.role == "user")
-    return [*messages[:last], ChatMessageUser(content=text), *messages[last + 1 :]]

@@ -86,7 +86,7 @@ async def _step(context: Context) -> bool:
         transcript().info(_decision_info(context, candidates, decision), source=SOURCE)
     context.counters.steps += 1
     context.conversation.append(decision.action.message)
-    observation = context.episode.step(decision.action)
+    observation = await context.episode.step(decision.action)
     context.conversation.extend(observation.messages)
     return observation.turn_over
 

@@ -105,19 +105,19 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
                 "calls": [call.text for call in calls],
             }
             transcript().info(info, source=SOURCE)
-            _play_turn(episode, state, calls, counters)
+            await _play_turn(episode, state, calls, counters)
         state.store.set(COUNTERS_KEY, asdict(counters))
         return state
 
     return solve
 
 
-def _play_turn(episode: Episode, state: TaskState, calls: list[Call], counters: Counters) -> None:
+async def _play_turn(episode: Episode, state: TaskState, calls: list[Call], counters: Counters) -> None:
     """Play the calls one a step (all at once in single-turn entries), then end the turn."""
     plan = [[call] for call in calls] if episode.one_call else [calls]
     for step in [*plan, []]:
         action = episode.encode(step, "" if step else "Done.")
-        observation = episode.step(action)
+        observation = await episode.step(action)
         counters.steps += 1
         state.messages.append(action.message)
         state.messages.extend(observation.messages)

@@ -1,6 +1,5 @@
 """What a solver can be told (-S name=value), checked before the first sample."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from string import Template
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kate_eval.errors import ConfigurationError, unknown
+from kate_eval.hashes import texts_hash
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEPTHS = ("state", "reflection", "intent")
@@ -104,7 +104,4 @@ def prompts_hash() -> str:
     """SHA-256 over all texts that solvers and injection show a model: 16 hex digits."""
     from kate_eval.knowledge.bank import TEMPLATES
 
-    digest = hashlib.sha256()
-    for file in sorted([*PROMPTS.glob("*.txt"), *TEMPLATES.glob("*.txt")]):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    return texts_hash(PROMPTS, TEMPLATES)

@@ -1,9 +1,9 @@
 """What the tests share: small real entries, and models that play a script."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -25,6 +25,19 @@ from inspect_ai.tool import ToolCall, ToolChoice, ToolInfo
 # A loaded machine must not fail a property by its clock.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+T = TypeVar("T")
+
+
+def now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits, such as a step of a BFCL episode."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("the coroutine waits")
+
 
 Reply = str | Sequence[tuple[str, dict[str, Any]]]
 """A text, or tool calls as (name, arguments)."""

@@ -150,7 +150,7 @@ class BfclEpisode:
         kept = action.message.model_copy(update={"tool_calls": (action.message.tool_calls or [])[:1]})
         return replace(action, message=kept, calls=action.calls[:1])
 
-    def step(self, action: Action) -> Observation:
+    async def step(self, action: Action) -> Observation:
         """Play the action and answer it.
 
         Raises:
@@ -171,9 +171,12 @@ class BfclEpisode:
         self.over = self._steps > engine.official().max_steps
         return Observation(tuple(self._tool_messages(action, results)), turn_over=self.over)
 
-    def outcome(self) -> dict[str, Any]:
+    async def outcome(self) -> dict[str, Any]:
         """The result so far and whether the entry was played to its end, for the scorer."""
         return {"result": self.result, "over": self.over, "mode": self.mode}
+
+    async def close(self) -> None:
+        """Nothing to give back: the environment is the episode's own."""
 
     def _response(self, action: Action) -> Any:
         """The action in the shape of the official result files."""

@@ -38,7 +38,7 @@ def bfcl_verdict() -> Scorer:
     """Whether the official checkers accept the entry's result; the result itself stays in the store."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        outcome, failure = settle(state)
+        outcome, failure = await settle(state)
         if outcome is None or failure is not None:
             return Score(value=math.nan, explanation=f"Not scored, the sample failed: {failure}")
         entry = data.load_entry(str(state.sample_id))

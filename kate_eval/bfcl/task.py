@@ -102,4 +102,4 @@ def open_bfcl() -> Solver:
 
 
 async def _close(state: TaskState) -> None:
-    close_episode(state)
+    await close_episode(state)

@@ -16,6 +16,7 @@ from kate_eval.bfcl.environment import Environment
 from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.bfcl.play import BfclEpisode
 from kate_eval.episode import Call
+from tests.conftest import now
 
 Score = tuple[str, bool, list[str]]
 """Entry id, verdict, and every text that the model was shown."""
@@ -42,10 +43,10 @@ def played(entry: Entry, plan: Callable[[Entry], list[list[Call]]] = plan_of) ->
         assert turn is not None
         shown += turn.messages
         for call in calls:
-            shown += episode.step(episode.encode([call])).messages
+            shown += now(episode.step(episode.encode([call]))).messages
             yield None
         if not episode.over:
-            episode.step(episode.encode([], "Done."))
+            now(episode.step(episode.encode([], "Done.")))
     verdict = check(entry, episode.result, "fc")
     yield entry.id, verdict.correct, [message.text for message in shown]
 

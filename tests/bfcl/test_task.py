@@ -9,7 +9,7 @@ from kate_eval.bfcl import categories, data, engine
 from kate_eval.bfcl.play import BfclEpisode
 from kate_eval.errors import ConfigurationError, DatasetError
 from kate_eval.tasks.bfcl import bfcl
-from tests.conftest import Scripted, assistant, output
+from tests.conftest import Scripted, assistant, now, output
 
 
 def test_groups_and_categories_expand_in_official_order_without_duplicates() -> None:
@@ -80,7 +80,7 @@ def test_held_out_functions_are_offered_from_their_turn_on_with_the_fixed_senten
             started = episode.next_turn()
             assert started is not None and started.index == turn
             texts.append(started.messages[-1].text)
-            episode.step(episode.encode([], "Done.")) if turn < 3 else None
+            now(episode.step(episode.encode([], "Done."))) if turn < 3 else None
         assert "sort" in {doc["name"] for doc in episode.docs}
         assert texts[3].endswith(engine.official().more_functions_fc)
         assert ("'name': 'sort'" in texts[3]) == (mode == "prompt")
@@ -91,14 +91,14 @@ def test_prompting_mode_describes_the_functions_and_offers_no_tools() -> None:
     turn = episode.next_turn()
     assert turn is not None and not episode.tools
     assert turn.messages[0].role == "system" and '"name": "ls"' in turn.messages[0].text
-    observation = episode.step(episode.decode(assistant("[pwd(), ls(a=True)]")))
+    observation = now(episode.step(episode.decode(assistant("[pwd(), ls(a=True)]"))))
     assert "{'role': 'tool', 'name': 'ls(a=True)'" in observation.messages[0].text
 
 
 def test_single_turn_entries_end_after_one_answer() -> None:
     episode = BfclEpisode(data.load_entry("simple_python_0"), "fc")
     assert episode.next_turn() is not None
-    assert episode.step(episode.decode(assistant("No."))).turn_over
+    assert now(episode.step(episode.decode(assistant("No.")))).turn_over
     assert episode.next_turn() is None and episode.over
 
 

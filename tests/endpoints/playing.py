@@ -17,6 +17,7 @@ from kate_eval.endpoints.relevance import content_words
 from kate_eval.endpoints.script import script_of
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import SAMPLE_KEY, Action, Call, Turn
+from tests.conftest import now
 
 Rewrite = Callable[[Entry, Turn], str]
 """(entry, turn) -> the user's text in place of the turn's query."""
@@ -67,7 +68,7 @@ def play(
             if episode.one_call:
                 actions = [episode.first_call(action) for action in actions]
             action = (choose or first)(actions)
-            seen = episode.step(action)
+            seen = now(episode.step(action))
             over = seen.turn_over
             # Calls that nobody could parse have no result to follow them, so they are kept as text.
             message = episode.encode((), action.message.text or "-").message if over else action.message
@@ -93,7 +94,7 @@ def gold_path(entry: Entry, mode: Mode = "fc", rewrite: Rewrite | None = None) -
         while not over:
             requests.append(Request(entry, mode, tuple(messages), tuple(episode.tools)))
             action = episode.decode(ask(api, requests[-1]).message)
-            seen = episode.step(action)
+            seen = now(episode.step(action))
             messages += [action.message, *seen.messages]
             over = seen.turn_over
     return requests

@@ -205,7 +205,7 @@ def one_path() -> Solver:
             while not over:
                 output = await model.generate(state.messages, list(episode.tools))
                 action = episode.decode(output.message)
-                seen = episode.step(action)
+                seen = await episode.step(action)
                 over = seen.turn_over
                 message = episode.encode((), "-").message if over else action.message
                 state.messages += [message, *seen.messages]

@@ -90,7 +90,7 @@ async def play(case: Case, episode: BfclEpisode) -> tuple[list[ChatMessage], lis
             if case.mode == "fc":
                 offered.append(sorted(tool.name for tool in episode.tools))
             action = episode.decode(await answer(next(script, Response(DONE))))
-            observation = episode.step(action)
+            observation = await episode.step(action)
             messages += observation.messages
             over = observation.turn_over
     return messages, offered

@@ -1,0 +1,1 @@
+"""What runs in the engine's own environment (pydantic 1): workers, evaluation, the mini world."""

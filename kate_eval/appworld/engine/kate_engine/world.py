@@ -1,0 +1,136 @@
+"""The process that holds a sample's world: the engine's databases and APIs, behind a gate.
+
+A model's code never runs here. It can only ask for the documented APIs, as an HTTP client could.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from appworld import AppWorld, update_root
+from appworld.api_docs import prepare_api_docs
+from appworld.apps import get_all_apps
+
+from kate_engine.wire import Wire
+
+EXPERIMENT = "sample"
+"""Name of the engine's experiment inside a scratch folder."""
+METHODS = ("get", "post", "put", "patch", "delete")
+MAX_SENT = 20_000_000
+"""Bytes that all API calls of a sample may send."""
+_NOT_FOUND = {"status": 404, "text": json.dumps({"message": "Not Found"})}
+_TOO_MUCH = {"status": 413, "text": json.dumps({"message": f"More than {MAX_SENT} bytes were sent."})}
+
+
+def scratch_root(folder: Path, data: Path) -> Path:
+    """A root of the engine's in `folder`: the given data, and outputs of its own."""
+    root = folder / "root"
+    root.mkdir()
+    (root / "data").symlink_to(data)
+    update_root(str(root))
+    return root
+
+
+class Gate:
+    """Lets through what the documentation offers, and what no route takes; not the private routes."""
+
+    def __init__(self) -> None:
+        self._apps = frozenset(get_all_apps(skip_admin=True))
+        self._private: list[tuple[str, re.Pattern[str]]] = []
+        for app in self._apps:
+            public = {(d["method"], d["path"]) for d in prepare_api_docs(app, include_private_apis=False)}
+            every = {(d["method"], d["path"]) for d in prepare_api_docs(app, include_private_apis=True)}
+            self._private += [(method.lower(), _pattern(path)) for method, path in every - public]
+
+    def passes(self, method: Any, url: Any) -> bool:
+        """Whether a call may reach the apps."""
+        if method not in METHODS or not isinstance(url, str):
+            return False
+        path = "/" + url.lstrip("/").split("?")[0].split("#")[0]
+        parts = path.split("/")
+        if parts[1] not in self._apps or ".." in path or "" in parts[1:-1]:
+            return False
+        return not any(kind == method and pattern.fullmatch(path) for kind, pattern in self._private)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape("/" + path.strip("/"))) + "/?")
+
+
+class World:
+    """One task's world."""
+
+    def __init__(self, task: str) -> None:
+        self._world = AppWorld(task_id=task, experiment_name=EXPERIMENT, load_ground_truth=False)
+        self._gate = Gate()
+        self._sent = 0
+
+    @property
+    def now(self) -> str:
+        """The task's date and time, ISO format."""
+        return str(self._world.task.datetime.isoformat())
+
+    def answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Answer one message of the session."""
+        if "call" in message:
+            return self.call(message["call"])
+        if "completed" in message:
+            return {"completed": self._world.task_completed()}
+        return {"files": self.save(message["save"])}
+
+    def call(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Make an API call and log it, as the engine's Requester would."""
+        method, url = call.get("method"), call.get("url")
+        if not self._gate.passes(method, url):
+            return _NOT_FOUND
+        sent = {name: call[name] for name in ("params", "json", "data", "headers") if call.get(name)}
+        self._sent += len(json.dumps(sent))
+        if self._sent > MAX_SENT:
+            return _TOO_MUCH
+        self._log(str(method), str(url), sent)
+        try:
+            response = self._world.requester.client.request(method, url, **sent)
+        except Exception as ex:  # whatever a model's arguments broke in the engine, it is told
+            return {"status": 500, "text": json.dumps({"message": f"{type(ex).__name__}: {ex}"})}
+        return {"status": response.status_code, "text": response.text}
+
+    def _log(self, method: str, url: str, sent: dict[str, Any]) -> None:
+        token = str((sent.get("headers") or {}).get("Authorization", "")).removeprefix("Bearer ")
+        data: dict[str, Any] = {}
+        for part in ("params", "json", "data"):
+            data |= sent.get(part) or {}
+        if token:
+            data["access_token"] = token
+        tracker = self._world.requester.request_tracker
+        tracker.reset_request_count()
+        tracker.add_request(method=method, url="/" + url.lstrip("/"), data=data)
+
+    def save(self, steps: list[dict[str, str]]) -> dict[str, str]:
+        """Save the world's state and logs as the engine does; path below the task's folder -> content."""
+        world = self._world
+        world.environment_io = steps
+        world.models.save(
+            db_home_path=world.output_db_home_path_on_disk,
+            format="changes",
+            app_names=[*world.task.allowed_apps, "admin"],
+            delete_if_exists=True,
+            save_model_hashes=True,
+        )
+        world.save_logs()
+        folder = Path(world.output_directory)
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+def run_world(wire: Wire, folder: Path, data: Path, task: str) -> None:
+    """Be the world of a session until the session ends it."""
+    scratch_root(folder, data)
+    try:
+        world = World(task)
+    except Exception as ex:  # a process boundary: the session tells the host
+        wire.send({"error": f"{type(ex).__name__}: {ex}"})
+        return
+    wire.send({"now": world.now})
+    while (message := wire.receive()) is not None:
+        wire.send(world.answer(message))

@@ -1,0 +1,30 @@
+"""AppWorld as an Inspect task: `inspect eval tasks/appworld.py --solver kate -T split=test_normal`."""
+
+from inspect_ai import Task, task
+
+from kate_eval.appworld.sessions import Limits
+from kate_eval.appworld.task import appworld_task
+from kate_eval.solvers.kate import baseline
+
+
+@task
+def appworld(
+    split: str = "test_normal",
+    max_interactions: int = 50,
+    max_output: int = 40_000,
+    step_seconds: int = 100,
+    sample_seconds: int = 3600,
+    memory_mb: int = 1536,
+) -> Task:
+    """AppWorld, played in contained shells and scored by the engine's own evaluation.
+
+    Args:
+        split: train, dev, test_normal, test_challenge; mini_train, mini_dev, mini_test of the mini world.
+        max_interactions: blocks of code that a sample may run.
+        max_output: characters of a block's output that the model is shown.
+        step_seconds: time that a block may take.
+        sample_seconds: time that a sample may take in all.
+        memory_mb: memory that a sample's code may take, in MiB.
+    """
+    limits = Limits(step_seconds=step_seconds, memory_bytes=memory_mb * 1024 * 1024, max_output=max_output)
+    return appworld_task(split, baseline(), limits, max_interactions, sample_seconds)
