@@ -13,7 +13,7 @@ from statistics import median, quantiles
 
 from kate_eval.bfcl.categories import MULTI_TURN
 from kate_eval.bfcl.data import Entry, load
-from kate_eval.knowledge.acquire.trajectory import default_bank
+from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import Bank
 from kate_eval.knowledge.item import Experience, RecordedCall
 from kate_eval.knowledge.retrieve import Retriever

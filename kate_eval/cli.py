@@ -4,13 +4,16 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from kate_eval import __version__
-from kate_eval.errors import KateError, unknown
+from kate_eval.appworld.commands import appworld
+from kate_eval.errors import ConfigurationError, KateError, unknown
 
 console = Console()
 
@@ -29,6 +32,9 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="kate-eval")
 def main() -> None:
     """Evaluate tool-calling agents: set-up, knowledge banks, reports."""
+
+
+main.add_command(appworld)
 
 
 @main.group()
@@ -75,35 +81,52 @@ def knowledge() -> None:
 @knowledge.command("build")
 @click.argument("benchmark")
 @click.option("--form", default="trajectory", show_default=True, help="Knowledge form.")
-@click.option("--split", default="train", show_default=True, help="train, test or all.")
 @click.option(
-    "--categories",
-    default="multi_turn_base",
+    "--split",
+    default="train",
     show_default=True,
-    help="Categories and groups, comma-separated.",
+    help="bfcl: train, test or all; appworld: train, dev, mini_train, ...",
 )
+@click.option(
+    "--categories", help="bfcl: categories and groups, comma-separated (by default multi_turn_base)."
+)
+@click.option("--rewrite", metavar="MODEL", help="appworld: let a model rewrite each trajectory.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-def knowledge_build(benchmark: str, form: str, split: str, categories: str, output: Path) -> None:
-    """Build a bank from BENCHMARK's gold answers; no model is asked."""
-    from typing import cast
-
-    from kate_eval.bfcl.categories import SPLITS, Split
+def knowledge_build(
+    benchmark: str, form: str, split: str, categories: str | None, rewrite: str | None, output: Path
+) -> None:
+    """Build a bank from the gold answers of BENCHMARK (bfcl or appworld)."""
     from kate_eval.knowledge.acquire import BUILDERS
 
-    for kind, value, choices in (
-        ("benchmark", benchmark, ("bfcl",)),
-        ("knowledge form", form, tuple(BUILDERS)),
-        ("split", split, SPLITS),
-    ):
-        if value not in choices:
-            raise unknown(kind, value, choices)
-    bank = BUILDERS[form](categories.split(","), cast(Split, split))
+    if benchmark not in BUILDERS:
+        raise unknown("benchmark", benchmark, BUILDERS)
+    if form not in BUILDERS[benchmark]:
+        raise unknown("knowledge form", form, BUILDERS[benchmark])
+    options: dict[str, Any] = {"split": split}
+    if categories is not None:
+        options["categories"] = categories.split(",")
+    if rewrite is not None:
+        options["rewritten"] = _rewritten(split, rewrite)
+    known = signature(BUILDERS[benchmark][form]).parameters
+    for name in options:
+        if name not in known:
+            raise ConfigurationError(f"--{name.removesuffix('ten')} does not apply to {benchmark}")
+    bank = BUILDERS[benchmark][form](**options)
     bank.save(output)
     card = bank.card
     console.print(
         f"{output}: {len(bank.items)} items from {len(bank.sources)} entries, hash {card.items_hash}."
     )
     console.print(f"Threshold {card.embedder.threshold} ({card.embedder.name}): {card.embedder.calibration}.")
+
+
+def _rewritten(split: str, model: str) -> dict[str, Any]:
+    """Each task's trajectory in a model's words, where the engine accepts it."""
+    import anyio
+
+    from kate_eval.knowledge.acquire.rewrite import rewrite_split
+
+    return anyio.run(rewrite_split, split, model, console.print)
 
 
 @main.command()

@@ -2,10 +2,11 @@
 
 The method's 0.5 belongs to MiniLM's cosine. For another embedder: each item's question (at most 1,000,
 evenly spread) searches the rest of the bank, its own source left out (and its siblings, where the
-benchmark has them), among items that share a class; each of the top 3 is *relevant* if its calls use at least half of the functions that the query's own
-calls use. The threshold is the similarity that separates relevant from irrelevant best, by Youden's J
-(share of the relevant above it minus share of the irrelevant above it): unlike F1 it does not depend on
-how common relevant neighbours are, so it doesn't let everything pass in a bank of near-duplicates.
+benchmark has them), among items that share a class; each of the top 3 is *relevant* if its handling uses at
+least half of the functions that the query's own handling uses. The threshold is the similarity that
+separates relevant from irrelevant best, by Youden's J (share of the relevant above it minus share of the
+irrelevant above it): unlike F1 it does not depend on how common relevant neighbours are, so it doesn't let
+everything pass in a bank of near-duplicates.
 """
 
 from collections.abc import Callable, Sequence, Set

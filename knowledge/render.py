@@ -14,7 +14,8 @@ from kate_eval.knowledge.retrieve import Retrieved
 
 
 @cache
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """A text of knowledge/prompts by name."""
     return Template((TEMPLATES / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
 
 
@@ -29,13 +30,13 @@ def render_experiences(
         tool_name: the name under which a function is offered to this model.
     """
     cases = [_case(hit.item, number, tool_name) for number, hit in enumerate(reversed(found), start=1)]
-    return _template("experiences").substitute(question=question, experiences="\n\n".join(cases))
+    return template("experiences").substitute(question=question, experiences="\n\n".join(cases))
 
 
 def _case(item: Experience, number: int, tool_name: Callable[[str], str]) -> str:
     if item.steps:
         steps = "\n".join(f"```python\n{step.code}\n```\nOutput:\n{step.output}" for step in item.steps)
-        template = _template(f"{item.form}_code")
-        return template.substitute(number=number, question=item.question, steps=steps)
+        shown = template(f"{item.form}_code")
+        return shown.substitute(number=number, question=item.question, steps=steps)
     calls = "\n".join(Call(tool_name(call.name), call.arguments).text for call in item.calls)
-    return _template(item.form).substitute(number=number, question=item.question, calls=calls)
+    return template(item.form).substitute(number=number, question=item.question, calls=calls)

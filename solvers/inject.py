@@ -1,8 +1,8 @@
 """Injection: knowledge into the user's message, at each user turn.
 
 Source: KATE, section 3.2 (arXiv 2606.10875): at every user turn (AppWorld has one), by the turn's own
-text. If nothing qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a turn in which the
-user asks nothing (it only offers more functions) gets no knowledge.
+text. If nothing qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a
+turn in which the user asks nothing (it only offers more functions) gets no knowledge.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,7 @@ from inspect_ai.model import ChatMessage, ChatMessageUser
 
 from kate_eval.episode import Episode, Turn
 from kate_eval.errors import BankError
-from kate_eval.knowledge.acquire import BUILDERS
-from kate_eval.knowledge.acquire.trajectory import default_bank
+from kate_eval.knowledge.acquire import DEFAULT_FORMS, default_bank
 from kate_eval.knowledge.bank import load_bank
 from kate_eval.knowledge.leakage import guard, leaked
 from kate_eval.knowledge.render import render_experiences
@@ -38,10 +37,10 @@ def open_bank(bank: str | None, forms: Sequence[str]) -> Source:
     """
     if bank is None:
         for form in forms:
-            if form not in BUILDERS:
+            if form not in DEFAULT_FORMS:
                 raise BankError(
-                    f"The default bank has no items of form {form!r}; it has: {', '.join(BUILDERS)}. Choose "
-                    "among them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
+                    f"The default bank has no items of form {form!r}; it has: {', '.join(DEFAULT_FORMS)}. "
+                    "Choose among them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
                 )
         return _default_retriever
     loaded = load_bank(Path(bank))
@@ -51,8 +50,8 @@ def open_bank(bank: str | None, forms: Sequence[str]) -> Source:
     def of_benchmark(benchmark: str) -> Retriever:
         if loaded.card.benchmark != benchmark:
             raise BankError(
-                f"The bank {bank} is of {loaded.card.benchmark}, the task is {benchmark}. Build one: "
-                f"kate knowledge build {benchmark} --form trajectory -o banks/{benchmark}-train"
+                f"The bank {bank} is of {loaded.card.benchmark}, the task is {benchmark}. Build one: kate "
+                f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
             )
         return retriever
 

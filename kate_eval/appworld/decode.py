@@ -100,3 +100,9 @@ def _parsed(code: str) -> ast.Module | None:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def all_blocks(text: str) -> list[str]:
+    """All fenced blocks of a text, thinking removed."""
+    found = (match[1].strip("\n") for match in _FENCE.finditer(_THINK.sub("", text)))
+    return [code for code in found if code.strip() and len(code) <= MAX_CODE]

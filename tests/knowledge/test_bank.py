@@ -8,7 +8,8 @@ import pytest
 
 from kate_eval.bfcl.data import load
 from kate_eval.errors import BankError, LeakageError
-from kate_eval.knowledge.acquire.trajectory import build_bfcl_bank, default_bank
+from kate_eval.knowledge.acquire import default_bank
+from kate_eval.knowledge.acquire.bfcl import build_bfcl_bank
 from kate_eval.knowledge.bank import load_bank, make_bank
 from kate_eval.knowledge.leakage import guard
 from kate_eval.knowledge.render import render_experiences

@@ -5,14 +5,12 @@ multi_turn_base. Turns without gold calls, and turns that only add functions, gi
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 from kate_eval.bfcl import data
 from kate_eval.bfcl.categories import Split, has_gold, parse_categories
 from kate_eval.bfcl.engine import BFCL_EVAL_VERSION
 from kate_eval.bfcl.gold import multi_turn_gold, single_turn_gold
 from kate_eval.episode import Call
-from kate_eval.errors import unknown
 from kate_eval.knowledge.bank import Bank, EmbedderCard, make_bank
 from kate_eval.knowledge.calibrate import calibrate
 from kate_eval.knowledge.item import Experience, RecordedCall
@@ -66,15 +64,3 @@ def build_bfcl_bank(categories: Sequence[str] = DEFAULT_CATEGORIES, split: Split
         embedder=EmbedderCard(name="lexical", threshold=threshold, calibration=how),
         license="Made from BFCL-V3 data (bfcl-eval, Apache-2.0)",
     )
-
-
-@cache
-def default_bank(benchmark: str) -> Bank:
-    """The bank that solvers use when none is named; built once a process.
-
-    Raises:
-        ConfigurationError: the benchmark has no default bank.
-    """
-    if benchmark != "bfcl":
-        raise unknown("default bank", benchmark, ["bfcl"], "Name one: -S bank=FOLDER")
-    return build_bfcl_bank()
