@@ -69,6 +69,8 @@ class Counters:
     """Candidate actions received."""
     parse_failures: int = 0
     """Candidates whose calls could not be decoded, and critics' answers that could not be used."""
+    outputs_left_out: int = 0
+    """Environment outputs that later requests left out, because the context window was full."""
     tokens: dict[str, int] = field(default_factory=dict)
     """Tokens by role and direction: "policy_input", "critic_output", ..."""
 

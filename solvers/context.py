@@ -18,6 +18,7 @@ from kate_eval.counters import Counters
 from kate_eval.episode import Episode
 from kate_eval.errors import EndpointError
 from kate_eval.solvers.parameters import Parameters
+from kate_eval.solvers.window import TRIES, Window, overflowed
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class Context:
     policy: Model
     critic: Model
     conversation: list[ChatMessage] = field(default_factory=list)
+    window: Window = field(default_factory=Window)
     one_choice: bool = False
     """Whether this endpoint was seen to ignore the number of choices."""
 
@@ -64,8 +66,13 @@ class Context:
                 config = config.model_copy(update={"seed": own.seed + variant})
             if own.cache:
                 config = config.model_copy(update={"cache": _scoped(own.cache, variant)})
-        output = await model.generate(list(messages), tools=list(tools), config=config)
-        self.counters.add_request("critic" if critic else "policy", output.usage)
+        for _ in range(TRIES):
+            output = await model.generate(self.window.fit(messages), tools=list(tools), config=config)
+            self.counters.add_request("critic" if critic else "policy", output.usage)
+            left_out = self.window.shrink() if overflowed(output) else 0
+            self.counters.outputs_left_out += left_out
+            if not left_out:
+                break
         if not output.choices:
             detail = f": {output.error}" if output.error else ""
             raise EndpointError(f"{model} answered without any choice{detail}")

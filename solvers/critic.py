@@ -147,7 +147,7 @@ def _request(candidates: Sequence[Candidate], context: Context, focus: str) -> l
     )
     if context.parameters.layout == "multi-turn":
         return [*context.conversation, ChatMessageUser(content=request)]
-    pasted = "\n".join(_line(message) for message in context.conversation)
+    pasted = "\n".join(_line(message) for message in context.window.fit(context.conversation))
     text = prompt("critic_pasted").substitute(conversation=pasted, request=request)
     return [ChatMessageUser(content=text)]
 

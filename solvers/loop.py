@@ -88,6 +88,7 @@ async def _step(context: Context) -> bool:
     context.conversation.append(decision.action.message)
     observation = await context.episode.step(decision.action)
     context.conversation.extend(observation.messages)
+    context.window.add(observation.messages)
     return observation.turn_over
 
 
