@@ -136,13 +136,14 @@ def report(logs: tuple[Path, ...], output: Path | None) -> None:
     """Print the leaderboard of the LOGS folders (by default ./logs)."""
     from kate_eval.report.leaderboard import leaderboard
     from kate_eval.report.runs import read_runs
-    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, rich_table
+    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, rich_tables
 
     with console.status("Reading logs"):
         rows = leaderboard(read_runs(*(logs or (Path("logs"),))))
     # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
     screen = console if console.is_terminal else Console(width=220)
-    screen.print(rich_table(rows, wide=screen.width >= WIDE))
+    for table in rich_tables(rows, wide=screen.width >= WIDE):
+        screen.print(table)
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,8 @@ from kate_eval.appworld.metrics import appworld_metrics
 from kate_eval.appworld.sessions import evaluate
 from kate_eval.episode import settle
 
+LAYERS = ("rlimits", "landlock", "seccomp", "no_capabilities")
+"""What contains a model's code where the system has it all; the log says what held."""
 FAILURES = ("never_finished", "wrong_answer", "missing_change", "collateral_damage")
 """Why a sample failed; an environment's error is no failure of the model's and is counted as errored."""
 

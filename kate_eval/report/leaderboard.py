@@ -1,13 +1,13 @@
-"""Rows of the leaderboard: V3 scores with intervals, cost, and paired differences to the baseline."""
+"""Rows of the leaderboard: scores with intervals, cost, and paired differences to the baseline."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
-from kate_eval.bfcl.categories import CATEGORIES, GROUPS
-from kate_eval.bfcl.metrics import AGGREGATES, aggregate_weights
+from kate_eval.appworld.scorer import LAYERS
 from kate_eval.counters import LOW_HIT_RATE
 from kate_eval.report.runs import Run
 from kate_eval.stats import Estimate, Observed, paired_difference, weighted_mean
@@ -59,35 +59,20 @@ def leaderboard(runs: Sequence[Run]) -> list[Row]:
     return [_row(run, runs) for run in runs]
 
 
-def headline_weights(observed: Iterable[Observed]) -> tuple[str, dict[str, float]]:
-    """The broadest complete aggregate and its weights; else the plain mean over the samples.
-
-    A group counts as the headline only if nothing outside it was evaluated.
-    """
-    counts = Counter(item.group for item in observed)
-    for name in AGGREGATES:
-        weights = aggregate_weights(name, counts)
-        if weights is not None and set(weights) == set(counts):
-            return name, weights
-    total = sum(counts.values())
-    name = next(iter(counts)) if len(counts) == 1 else "mean of samples"
-    return name, {category: count / total for category, count in counts.items()}
-
-
 def _row(run: Run, runs: Sequence[Run]) -> Row:
     observed = [sample.observed for sample in run.samples if sample.observed is not None]
     errors = max(run.expected, len(run.samples)) - len(observed)
     settings = _settings(run)
     if not observed:
         return Row(run, settings, "no scores", {}, None, None, {}, errors, _flags(run, errors, None, {}))
-    headline, weights = headline_weights(observed)
+    headline, weights = run.benchmark.headline(observed)
     baseline = _baseline_of(run, runs)
     means = _means(run)
     return Row(
         run=run,
         settings=settings,
         headline=headline,
-        scores=_scores(observed) | {headline: weighted_mean(observed, weights)},
+        scores=run.benchmark.scores(observed) | {headline: weighted_mean(observed, weights)},
         valid_gold=_without_broken(run),
         difference=_difference(run, baseline),
         means=means,
@@ -99,9 +84,9 @@ def _row(run: Run, runs: Sequence[Run]) -> Row:
 def _settings(run: Run) -> str:
     """What differs from the solver's defaults and the task's, in words."""
     parts = {k: v for k, v in run.parameters.items() if _DEFAULTS.get(k) != v}
-    if run.metadata.get("mode") != "fc":
+    if run.metadata.get("mode") != run.benchmark.mode:
         parts["mode"] = run.metadata.get("mode")
-    if run.metadata.get("split") != "test":
+    if run.benchmark.split and run.metadata.get("split") != run.benchmark.split:
         parts["split"] = run.metadata.get("split")
     if run.epochs > 1:
         parts["epochs"] = run.epochs
@@ -109,22 +94,9 @@ def _settings(run: Run) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(parts.items()))
 
 
-def _scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
-    counts = Counter(item.group for item in observed)
-    found: dict[str, Estimate] = {}
-    for name in AGGREGATES:
-        weights = aggregate_weights(name, counts)
-        if weights is not None:
-            found[name] = weighted_mean(observed, weights)
-    for category in CATEGORIES:
-        if counts[category]:
-            found[category] = weighted_mean(observed, {category: 1.0})
-    return found
-
-
 def _without_broken(run: Run) -> Estimate | None:
     kept = [s.observed for s in run.samples if s.observed is not None and not s.broken_gold]
-    return weighted_mean(kept, headline_weights(kept)[1]) if kept else None
+    return weighted_mean(kept, run.benchmark.headline(kept)[1]) if kept else None
 
 
 def _baseline_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -141,7 +113,9 @@ def _comparable(run: Run, other: Run) -> bool:
     """Whether two runs asked the same model the same entries in the same form."""
     if (run.model, run.task_version) != (other.model, other.task_version):
         return False
-    if any(run.metadata.get(k) != other.metadata.get(k) for k in ("mode", "bfcl_eval_version")):
+    if run.benchmark is not other.benchmark:
+        return False
+    if any(run.metadata.get(key) != other.metadata.get(key) for key in run.benchmark.like):
         return False
     mine, theirs = (r.metadata.get("category_hashes") or {} for r in (run, other))
     return all(mine[category] == theirs[category] for category in mine.keys() & theirs.keys())
@@ -164,7 +138,7 @@ def _difference(run: Run, baseline: Run | None) -> Estimate | None:
         return None
     first, second = _by_entry(run), _by_entry(baseline)
     shared = [first[entry] for entry in first if entry in second]
-    return paired_difference(first, second, headline_weights(shared)[1])
+    return paired_difference(first, second, run.benchmark.headline(shared)[1])
 
 
 def _means(run: Run) -> dict[str, float]:
@@ -174,6 +148,9 @@ def _means(run: Run) -> dict[str, float]:
         values = [s.counters[name] for s in run.samples if not math.isnan(s.counters.get(name, math.nan))]
         if values:
             means[name] = fmean(values)
+    played = [s.details["interactions"] for s in run.samples if "interactions" in s.details]
+    if played:
+        means["interactions"] = fmean(played)
     means["tokens"] = fmean(sample.tokens for sample in run.samples) if run.samples else math.nan
     return means
 
@@ -194,6 +171,9 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append(f"partial: {asked} of {entries} entries")
     if baseline is not None and baseline.generation != run.generation:
         flags.append("baseline ran with other generation settings")
+    open_layers = sorted({name for s in run.samples for name in _uncontained(s.details)})
+    if open_layers:
+        flags.append(f"code ran without: {', '.join(open_layers)}")
     if run.status != "success":
         flags.append(f"run ended with status {run.status!r}")
     if means.get("retrieval_hit_rate", 1.0) < LOW_HIT_RATE:
@@ -203,8 +183,13 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
     return tuple(flags)
 
 
+def _uncontained(details: Mapping[str, Any]) -> set[str]:
+    """Layers of containment that a sample's code ran without."""
+    return set(LAYERS) - set(details["contained"]) if "contained" in details else set()
+
+
 def columns(rows: Sequence[Row]) -> list[str]:
-    """The score columns beside the headline: aggregates and multi-turn categories that some row has."""
-    shown = [*AGGREGATES, *GROUPS["multi_turn"]]
+    """The score columns of a board beside the headline: those that some row has."""
     headlines = {row.headline for row in rows}
-    return [n for n in shown if any(n in row.scores for row in rows) and headlines != {n}]
+    named = rows[0].run.benchmark.columns
+    return [n for n in named if any(n in row.scores for row in rows) and headlines != {n}]

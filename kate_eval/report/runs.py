@@ -17,12 +17,11 @@ from inspect_ai.log import (
 from inspect_ai.scorer import CORRECT
 
 from kate_eval.errors import ConfigurationError
+from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.stats import Observed
 
 logger = logging.getLogger(__name__)
 
-SCORER = "bfcl_verdict"
-SETUP = "open_bfcl"
 SELECTION = {"limit", "sample_id", "epochs"}
 
 
@@ -36,6 +35,7 @@ class SampleRow:
         broken_gold: whether no honest answer can pass.
         counters: the values of run_counters.
         provenance: what the solving depended on: prompts' hash, bank's hash.
+        details: what the benchmark's scorer adds: kind of failure, interactions, containment.
         tokens: input and output tokens of all models.
         error: why it failed, if it failed.
     """
@@ -45,6 +45,7 @@ class SampleRow:
     broken_gold: bool
     counters: dict[str, float]
     provenance: dict[str, Any]
+    details: dict[str, Any]
     tokens: int
     error: str | None
 
@@ -70,6 +71,16 @@ class Run:
     expected: int
     """Samples x epochs that the run was to play."""
     samples: tuple[SampleRow, ...]
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark it is of."""
+        return BENCHMARKS[self.metadata["benchmark"]]
+
+    @property
+    def board(self) -> str:
+        """Title of the table that it stands in."""
+        return self.benchmark.title(self.metadata)
 
     @property
     def simulated(self) -> bool:
@@ -111,7 +122,7 @@ def _readable_runs(folders: Sequence[Path]) -> list[Run]:
     for info in (info for folder in folders for info in list_eval_logs(str(folder.resolve()))):
         try:
             log = read_eval_log(info, header_only=True)
-            if (log.eval.metadata or {}).get("benchmark") != "bfcl":
+            if (log.eval.metadata or {}).get("benchmark") not in BENCHMARKS:
                 continue
             run = _run(info.name, log, read_eval_log_sample_summaries(info))
         except Exception as ex:  # other software's files: a damaged one must not hide the others
@@ -123,7 +134,8 @@ def _readable_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
-    step = next((s for s in reversed(log.plan.steps) if not s.solver.endswith(SETUP)), None)
+    benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
+    step = next((s for s in reversed(log.plan.steps) if not s.solver.endswith(benchmark.setup)), None)
     solver = step.solver.rpartition("/")[2] if step else "?"
     roles = log.eval.model_roles or {}
     critic = roles.get("critic")
@@ -142,7 +154,7 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         task_version=str(log.eval.task_version),
         epochs=log.eval.config.epochs or 1,
         expected=_expected(log),
-        samples=tuple(_sample(summary) for summary in summaries),
+        samples=tuple(_sample(summary, benchmark.scorer) for summary in summaries),
     )
 
 
@@ -161,9 +173,9 @@ def _expected(log: EvalLog) -> int:
     return len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1)
 
 
-def _sample(summary: EvalSampleSummary) -> SampleRow:
+def _sample(summary: EvalSampleSummary, scorer: str) -> SampleRow:
     scores = summary.scores or {}
-    verdict = scores.get(SCORER)
+    verdict = scores.get(scorer)
     observed = None
     scored = verdict is not None and not (isinstance(verdict.value, float) and math.isnan(verdict.value))
     if verdict is not None and scored and not summary.error:
@@ -177,6 +189,7 @@ def _sample(summary: EvalSampleSummary) -> SampleRow:
         broken_gold=bool(summary.metadata.get("broken_gold")),
         counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
         provenance=((counted.metadata if counted else None) or {}).get("provenance") or {},
+        details=(verdict.metadata if verdict else None) or {},
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
         error=summary.error or (None if observed else "not scored"),
     )

@@ -5,19 +5,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from kate_eval.appworld.scorer import FAILURES
 from kate_eval.report.leaderboard import Row, columns
 from kate_eval.stats import Estimate
-
-_LABELS = {
-    "overall": "Overall",
-    "non_live": "Non-live",
-    "live": "Live",
-    "multi_turn": "Multi-turn",
-    "multi_turn_base": "base",
-    "multi_turn_miss_func": "miss func",
-    "multi_turn_miss_param": "miss param",
-    "multi_turn_long_context": "long ctx",
-}
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -51,7 +41,7 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
     return [
         model,
         solver,
-        f"{_LABELS.get(row.headline, row.headline)} {percent(row.scores.get(row.headline))}",
+        f"{row.run.benchmark.labels.get(row.headline, row.headline)} {percent(row.scores.get(row.headline))}",
         str(row.scores[row.headline].n) if row.headline in row.scores else "0",
         *(_number(mean and 100 * mean) for mean in means),
         difference(row.difference),
@@ -64,8 +54,9 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _header(names: Sequence[str]) -> list[str]:
-    scores = [_LABELS.get(name, name) for name in names]
+def _header(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    labels = rows[0].run.benchmark.labels
+    scores = [labels.get(name, name) for name in names]
     cost = ["Req.", "Tokens", "Agree", "Hits", "Err."]
     return ["Model", "Solver", "Score", "n", *scores, "vs baseline", *cost, "Notes"]
 
@@ -75,12 +66,24 @@ WIDE = 170
 _NARROW = ("Model", "Solver", "Score", "n", "vs baseline", "Err.", "Notes")
 
 
-def rich_table(rows: Sequence[Row], wide: bool = True) -> Table:
-    """The leaderboard for a terminal; a narrow one gets fewer columns."""
+def boards(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each table, by its title, in order of appearance."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.run.board, []).append(row)
+    return found
+
+
+def rich_tables(rows: Sequence[Row], wide: bool = True) -> list[Table]:
+    """The leaderboard for a terminal, a table a board; a narrow terminal gets fewer columns."""
+    return [_rich_table(title, board, wide) for title, board in boards(rows).items()]
+
+
+def _rich_table(title: str, rows: Sequence[Row], wide: bool) -> Table:
     names = columns(rows)
-    header = _header(names)
+    header = _header(rows, names)
     shown = [n for n, title in enumerate(header) if wide or title in _NARROW]
-    table = Table(title="BFCL-V3, percent correct, with 95% intervals clustered by underlying entry")
+    table = Table(title=f"{title}, percent correct, with 95% intervals")
     for number in shown:
         text = header[number] in ("Model", "Solver", "Notes")
         table.add_column(header[number], justify="left" if text else "right", overflow="fold")
@@ -92,22 +95,44 @@ def rich_table(rows: Sequence[Row], wide: bool = True) -> Table:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The leaderboard, the scores per category and the provenance, as Markdown."""
-    names = columns(rows)
-    every = list(dict.fromkeys(name for row in rows for name in row.scores))
-    parts = [
-        "# BFCL-V3 leaderboard",
-        _pipe_table([_header(names), *(_cells(row, names) for row in rows)]),
-        EXPLANATION,
-    ]
-    body = [[_name(row), *(percent(row.scores.get(name)) for name in every)] for row in rows]
-    parts += ["## Aggregates and categories", _pipe_table([["Run", *every], *body])]
-    parts += ["## Provenance", _pipe_table([_PROVENANCE, *(_provenance(row) for row in rows)])]
+    parts = ["# Leaderboard"]
+    for title, board in boards(rows).items():
+        names = columns(board)
+        table = _pipe_table([_header(board, names), *(_cells(row, names) for row in board)])
+        parts += [f"## {title}", table]
+    parts.append(EXPLANATION)
+    for title, board in boards(rows).items():
+        parts += _details(title, board)
     return "\n\n".join(parts) + "\n"
+
+
+def _details(title: str, rows: Sequence[Row]) -> list[str]:
+    every = list(dict.fromkeys(name for row in rows for name in row.scores))
+    body = [[_name(row), *(percent(row.scores.get(name)) for name in every)] for row in rows]
+    parts = [f"## {title}: all scores", _pipe_table([["Run", *every], *body])]
+    failures = [[_name(row), *_failures(row)] for row in rows if any(_kinds(row))]
+    if failures:
+        parts += [f"## {title}: why samples failed", _pipe_table([["Run", *_FAILURES], *failures])]
+    return [*parts, f"## {title}: provenance", _pipe_table([_PROVENANCE, *(_provenance(r) for r in rows)])]
+
+
+_FAILURES = [*(kind.replace("_", " ") for kind in FAILURES), "environment error", "interactions (mean)"]
+
+
+def _kinds(row: Row) -> list[str]:
+    return [str(s.details["failure"]) for s in row.run.samples if s.details.get("failure")]
+
+
+def _failures(row: Row) -> list[str]:
+    kinds = _kinds(row)
+    counts = [str(kinds.count(kind)) for kind in FAILURES]
+    return [*counts, str(row.errors), _number(row.means.get("interactions"))]
 
 
 EXPLANATION = (
     "Scores are percent correct by the official checkers, with 95% intervals (Wilson, standard errors "
-    'clustered by the underlying entry). "vs baseline" is the paired difference in points to the `baseline` '
+    "clustered by the underlying entry or scenario). AppWorld's TGC counts tasks, its SGC scenarios of "
+    'which every variant was solved. "vs baseline" is the paired difference in points to the `baseline` '
     'solver with the same model on the entries that both have. "n" counts the samples scored; requests and '
     'tokens are means per sample; "Agree" is the share of steps at which all candidates agreed, "Hits" the '
     "share of turns with knowledge injected. Samples that "
@@ -116,7 +141,7 @@ EXPLANATION = (
 )
 
 _PROVENANCE = [
-    *("Run", "Valid gold only", "Split", "Mode", "Data hash", "Prompts", "Bank", "bfcl-eval", "Task"),
+    *("Run", "Valid gold only", "Split", "Mode", "Data hash", "Prompts", "Bank", "Engine", "Task"),
     *("Created", "Log"),
 ]
 
@@ -131,7 +156,7 @@ def _provenance(row: Row) -> list[str]:
         str(metadata.get("data_hash")),
         _hashes(row, "prompts_hash"),
         _hashes(row, "bank_hash"),
-        str(metadata.get("bfcl_eval_version")),
+        str(metadata.get("bfcl_eval_version") or metadata.get("appworld_version")),
         row.run.task_version,
         row.run.created,
         row.run.file.rpartition("/")[2],

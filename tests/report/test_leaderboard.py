@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from kate_eval.cli import main
 from kate_eval.errors import ConfigurationError
-from kate_eval.report.leaderboard import Row, headline_weights, leaderboard
+from kate_eval.report.benchmarks import bfcl_headline
+from kate_eval.report.leaderboard import Row, leaderboard
 from kate_eval.report.runs import read_runs
 from kate_eval.report.tables import markdown
 from kate_eval.solvers.kate import baseline, knowledge, width
@@ -126,6 +127,6 @@ def test_the_headline_is_the_broadest_complete_aggregate() -> None:
         return [Observed(1.0, category, category) for category in categories]
 
     multi = [f"multi_turn_{kind}" for kind in ("base", "miss_func", "miss_param", "long_context")]
-    assert headline_weights(observed(*multi))[0] == "multi_turn"
-    assert headline_weights(observed(*multi, "live_simple"))[0] == "mean of samples"
-    assert headline_weights(observed("live_simple"))[0] == "live_simple"
+    assert bfcl_headline(observed(*multi))[0] == "multi_turn"
+    assert bfcl_headline(observed(*multi, "live_simple"))[0] == "mean of samples"
+    assert bfcl_headline(observed("live_simple"))[0] == "live_simple"
