@@ -5,13 +5,14 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 OFFICIAL := .venv-official
+ENGINE := kate_eval/appworld/engine
 
 .PHONY: demo test check parity bench official lock typed clean
 
-demo: $(VENV)/.base ## Run five solvers on BFCL multi-turn test entries, without a model
+demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
-test: $(VENV)/.dev $(OFFICIAL)/.done ## The whole suite but for what is marked slow
+test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
@@ -20,23 +21,32 @@ parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official
 check: $(VENV)/.dev typed ## ruff and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=build/typed $(BIN)/mypy -p kate_eval
+	MYPYPATH=build/typed $(BIN)/mypy -p kate_eval -p kate_engine
 	MYPYPATH=build/typed $(BIN)/mypy tests benchmarks
 
 bench: $(VENV)/.dev ## Speed against the official harness and inspect_evals, side by side
 	$(BIN)/python benchmarks/bfcl_throughput.py
 	$(BIN)/python benchmarks/retrieval.py
 
-# The package as Python sees it (folders mapped into kate_eval), for the type checker.
+# The packages as Python sees them (folders mapped into kate_eval, the engine's side apart), for the type checker.
 typed:
-	rm -rf build/typed && mkdir -p build/typed/kate_eval
-	for path in kate_eval/* tasks solvers knowledge; do ln -s "$(CURDIR)/$$path" build/typed/kate_eval/; done
+	rm -rf build/typed && mkdir -p build/typed/kate_eval/appworld
+	for path in kate_eval/* tasks solvers knowledge; do \
+		test $$path = kate_eval/appworld || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/; done
+	for path in kate_eval/appworld/*; do \
+		test $$path = $(ENGINE) || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/appworld/; done
+	ln -s "$(CURDIR)/$(ENGINE)/kate_engine" build/typed/
 
 $(VENV)/.base: requirements/base.txt pyproject.toml kate_eval/bfcl/requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	$(BIN)/kate bfcl setup
+	touch $@
+
+# AppWorld's engine and mini world go to the user's cache folder (or $$KATE_EVAL_CACHE), not below .venv.
+$(VENV)/.mini: $(VENV)/.base kate_eval/appworld/requirements.txt $(wildcard $(ENGINE)/kate_engine/mini/*.py)
+	$(BIN)/kate appworld setup --mini
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
@@ -58,6 +68,7 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) pyproject.toml -o requirements/base.txt
 	$(LOCK) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/official.in -o requirements/official.txt
+	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
 	rm -rf $(VENV) $(OFFICIAL) build dist .bench

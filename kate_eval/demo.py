@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from inspect_ai import Task
 from rich.console import Console
 
 from kate_eval.bfcl.categories import MULTI_TURN
@@ -14,40 +15,53 @@ SOLVERS = ("nearest", "baseline", "knowledge", "width", "kate")
 
 
 def run_demo(entries: int, log_dir: Path) -> None:
-    """Run each solver on the first test entries of the four multi-turn categories.
+    """Run each solver on test entries of BFCL's multi-turn categories, and on the mini world's test split.
 
     Args:
-        entries: test entries of each category, 1 to 100.
+        entries: BFCL test entries of each category, 1 to 100.
         log_dir: where the logs go.
 
     Raises:
         ConfigurationError: `entries` is out of range.
+        DatasetError: bfcl-eval, or AppWorld's mini world, is not set up (the message names the remedy).
     """
-    from inspect_ai import eval as run
-
-    from kate_eval._registry import SOLVERS as FACTORIES
+    from kate_eval.tasks.appworld import appworld
     from kate_eval.tasks.bfcl import bfcl
 
     if not 1 <= entries <= 100:
         raise ConfigurationError(f"--entries {entries}: each category has 1 to 100 test entries")
-    console = Console()
     chosen = [entry.id for category in MULTI_TURN for entry in list(load([category], "test"))[:entries]]
+    plays: list[tuple[str, Task, list[str] | None]] = [
+        ("BFCL-V3", bfcl(categories="multi_turn", split="test"), chosen),
+        ("AppWorld (mini world)", appworld(split="mini_test"), None),
+    ]
+    console = Console()
     console.print(
-        f"Playing {len(chosen)} BFCL-V3 multi-turn test entries with {len(SOLVERS)} solvers. The model is "
-        "[bold]simulated[/bold] (no network, no GPU); environments and checkers are the real ones."
+        f"Playing {len(chosen)} BFCL-V3 multi-turn test entries and {len(plays[1][1].dataset)} tasks of "
+        f"AppWorld's mini world with {len(SOLVERS)} solvers. The model is [bold]simulated[/bold] "
+        "(no network, no GPU); environments and checkers are the real ones."
     )
-    for name in SOLVERS:
-        console.rule(name)
-        run(
-            bfcl(categories="multi_turn", split="test"),
-            solver=FACTORIES[name](),
-            model=MODEL,
-            sample_id=chosen,
-            log_dir=str(log_dir),
-            display="rich" if sys.stdout.isatty() else "plain",
-            retry_on_error=2,
-            max_samples=32,
-            max_connections=100,
-            log_realtime=False,
-        )
+    for title, task, samples in plays:
+        for name in SOLVERS:
+            console.rule(f"{title}: {name}")
+            _play(task, name, samples, log_dir)
     console.print(f"Why each step was taken: inspect view --log-dir {log_dir}", highlight=False)
+
+
+def _play(task: Task, solver: str, samples: list[str] | None, log_dir: Path) -> None:
+    from inspect_ai import eval as run
+
+    from kate_eval._registry import SOLVERS as FACTORIES
+
+    run(
+        task,
+        solver=FACTORIES[solver](),
+        model=MODEL,
+        sample_id=samples,
+        log_dir=str(log_dir),
+        display="rich" if sys.stdout.isatty() else "plain",
+        retry_on_error=2,
+        max_samples=32,
+        max_connections=100,
+        log_realtime=False,
+    )

@@ -37,12 +37,13 @@ class Estimate:
     def proportion_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Wilson's interval for a mean of zeros and ones, within [0, 1].
 
-        Its sample size is the one that an unclustered sample with this standard error would have; without
-        any spread (all right or all wrong) it is the number of clusters, so that 0 of 100 is not "± 0".
+        Its sample size is the one that an unclustered sample with this standard error would have, at most
+        the number of samples; without any spread (all right or all wrong) it is the number of clusters, so
+        that 0 of 100 is not "± 0".
         """
         z = NormalDist().inv_cdf(0.5 + level / 2)
         spread = self.mean * (1 - self.mean)
-        n = spread / self.stderr**2 if self.stderr and spread > 0 else float(self.clusters)
+        n = min(spread / self.stderr**2, self.n) if self.stderr and spread > 0 else float(self.clusters)
         center = (self.mean + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * math.sqrt(max(spread, 0.0) / n + z**2 / (4 * n**2))
         return max(0.0, center - half), min(1.0, center + half)

@@ -17,7 +17,10 @@ ALLOWED = {
 }
 """Room -> rooms it may import from, besides itself."""
 COMPOSITION_ROOT = {"kate_eval/_registry.py", "kate_eval/cli.py", "kate_eval/demo.py"}
-ENGINE = "kate_eval/bfcl/engine.py"
+ENGINES = {"bfcl_eval": "kate_eval/bfcl/engine.py", "appworld": "kate_eval/appworld/engine/"}
+"""Package of a benchmark's engine -> what alone may import it."""
+OTHER_SIDE = "kate_eval/appworld/engine/"
+"""Runs in the engine's own environment; the host never imports it."""
 
 
 def imported(file: Path) -> set[str]:
@@ -45,8 +48,13 @@ def test_a_room_imports_only_what_it_may(file: Path) -> None:
     relative = file.relative_to(ROOT).as_posix()
     names = imported(file)
     assert not [n for n in names if n.startswith("inspect_ai._") or "._" in n.removeprefix("kate_eval._")]
-    if relative != ENGINE:
-        assert not [n for n in names if n.split(".")[0] == "bfcl_eval"]
+    for package, place in ENGINES.items():
+        if not relative.startswith(place):
+            assert not [n for n in names if n.split(".")[0] == package]
+    if relative.startswith(OTHER_SIDE):
+        assert not [n for n in names if n.split(".")[0] in ("kate_eval", "inspect_ai")]
+        return
+    assert not [n for n in names if n.split(".")[0] == "kate_engine"]
     if relative in COMPOSITION_ROOT:
         return
     own = relative.split("/")[0]
@@ -56,7 +64,8 @@ def test_a_room_imports_only_what_it_may(file: Path) -> None:
 
 def test_solvers_know_no_benchmark() -> None:
     for file in (ROOT / "solvers").glob("*.py"):
-        assert not [name for name in imported(file) if name.startswith("kate_eval.bfcl")], file
+        known = [n for n in imported(file) if n.startswith(("kate_eval.bfcl", "kate_eval.appworld"))]
+        assert not known, file
 
 
 def test_the_registry_imports_without_heavy_modules() -> None:

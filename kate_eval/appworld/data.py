@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from kate_eval.appworld import places
 from kate_eval.errors import DatasetError
@@ -114,7 +115,7 @@ def _read(file: Path, world: str) -> str:
         raise DatasetError(f"AppWorld data is incomplete: {file} ({ex}). {_remedy(world)}") from ex
 
 
-def _read_json(file: Path, world: str) -> object:
+def _read_json(file: Path, world: str) -> Any:
     try:
         return json.loads(_read(file, world))
     except ValueError as ex:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from kate_eval.appworld import data, places
 from kate_eval.errors import DatasetError
@@ -72,10 +72,15 @@ def provision(world: str, force: bool, say: Say) -> None:
 @contextlib.contextmanager
 def _alone(home: Path, say: Say) -> Iterator[None]:
     lock = FileLock(home / ".lock")
-    if lock.is_locked:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
         say("Another set-up is running; waiting for it.")
-    with lock:
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _engine(say: Say) -> None:

@@ -51,7 +51,7 @@ class Limits:
 
 def session_limit() -> int:
     """How many sessions may be open at once: half of the free memory, by what one needs; 1 to 64."""
-    return max(1, min(MAX_SESSIONS, psutil.virtual_memory().available // 2 // SESSION_BYTES))
+    return max(1, min(MAX_SESSIONS, int(psutil.virtual_memory().available) // 2 // SESSION_BYTES))
 
 
 class _Process:
