@@ -19,13 +19,15 @@ console = Console()
 
 
 class _Group(click.Group):
-    """Shows our own errors as one line, without a traceback."""
+    """Shows our own errors, and the disk's, as one line without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except KateError as ex:
             raise click.ClickException(str(ex)) from ex
+        except OSError as ex:  # a full disk, a folder that can't be written: the message names the file
+            raise click.ClickException(f"{ex}. Free the disk or choose another folder") from ex
 
 
 @click.group(cls=_Group)
