@@ -154,11 +154,14 @@ def report(logs: tuple[Path, ...], output: Path | None) -> None:
 
 
 @main.command()
-@click.option("--entries", default=50, show_default=True, help="Test entries of each category (at most 100).")
+@click.option(
+    "--entries", default=50, show_default=True, help="BFCL test entries of each category (at most 100)."
+)
+@click.option("--tasks", default=12, show_default=True, help="Tasks of AppWorld's mini world (at most 12).")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=Path("logs/demo"), show_default=True)
-def demo(entries: int, log_dir: Path) -> None:
+def demo(entries: int, tasks: int, log_dir: Path) -> None:
     """Play five solvers on a simulated model, print the leaderboard."""
     from kate_eval.demo import run_demo
 
-    run_demo(entries, log_dir)
+    run_demo(entries, tasks, log_dir)
     click.get_current_context().invoke(report, logs=(log_dir,), output=log_dir / "leaderboard.md")

@@ -25,7 +25,7 @@ def test_a_bank_is_built_from_gold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["knowledge", "build", "webshop"], "Unknown benchmark 'webshop'; choose from: bfcl."),
+        (["knowledge", "build", "webshop"], "Unknown benchmark 'webshop'; choose from: appworld, bfcl."),
         (["knowledge", "build", "bfcl", "--form", "wisdom"], "Unknown knowledge form 'wisdom'"),
         (["knowledge", "build", "bfcl", "--split", "dev"], "Unknown split 'dev'"),
         (["knowledge", "build", "bfcl", "--categories", "nope"], "Unknown category 'nope'"),
@@ -44,13 +44,14 @@ def test_setup_is_idempotent() -> None:
 
 
 def test_the_demo_refuses_impossible_sizes(tmp_path: Path) -> None:
-    done = kate("demo", "--entries", "0", "--log-dir", str(tmp_path))
-    assert done.exit_code == 1 and "1 to 100" in done.output
+    for option, says in (("--entries", "1 to 100"), ("--tasks", "1 to 12")):
+        done = kate("demo", option, "0", "--log-dir", str(tmp_path))
+        assert done.exit_code == 1 and says in done.output
 
 
 def test_the_demo_prints_a_leaderboard_of_five_solvers(tmp_path: Path) -> None:
-    done = kate("demo", "--entries", "1", "--log-dir", str(tmp_path))
+    done = kate("demo", "--entries", "1", "--tasks", "1", "--log-dir", str(tmp_path))
     assert done.exit_code == 0, done.output
     board = (tmp_path / "leaderboard.md").read_text()
     assert all(f"| {name} |" in board for name in ("nearest", "baseline", "knowledge", "width", "kate"))
-    assert board.count("SIMULATED endpoint") == 4
+    assert board.count("SIMULATED endpoint") == 8 and "## AppWorld mini_test" in board

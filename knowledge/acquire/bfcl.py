@@ -7,10 +7,11 @@ multi_turn_base. Turns without gold calls, and turns that only add functions, gi
 from collections.abc import Iterator, Sequence
 
 from kate_eval.bfcl import data
-from kate_eval.bfcl.categories import Split, has_gold, parse_categories
+from kate_eval.bfcl.categories import SPLITS, Split, has_gold, parse_categories
 from kate_eval.bfcl.engine import BFCL_EVAL_VERSION
 from kate_eval.bfcl.gold import multi_turn_gold, single_turn_gold
 from kate_eval.episode import Call
+from kate_eval.errors import unknown
 from kate_eval.knowledge.bank import Bank, EmbedderCard, make_bank
 from kate_eval.knowledge.calibrate import calibrate
 from kate_eval.knowledge.item import Experience, RecordedCall
@@ -48,9 +49,11 @@ def build_bfcl_bank(categories: Sequence[str] = DEFAULT_CATEGORIES, split: Split
     """Build a bank of gold trajectories from BFCL's data, in a second or two.
 
     Raises:
-        ConfigurationError: an unknown category.
+        ConfigurationError: an unknown category or split.
         BankError: the categories have no gold.
     """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
     chosen = tuple(c for c in parse_categories(categories) if has_gold(c))
     items = [item for entry in data.load(chosen, split) for item in trajectories(entry)]
     threshold, how = calibrate(items) if items else (0.0, "no items")
