@@ -1,10 +1,11 @@
-"""`nearest`: the floor. It asks no model: it plays the calls of the most similar training turn.
+"""`nearest`: the floor. It asks no model: it plays the calls, or code, of the most similar training turn.
 
 Values that the example's request mentions are replaced by the values that the user mentions in the same
 place (first quoted text for first quoted text, first number for first number, and so on). What this
 scores is what the training half gives away about the test half; a model must beat it.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -20,6 +21,8 @@ from kate_eval.solvers.inject import bank_provenance, check_leakage, open_bank
 from kate_eval.solvers.loop import SOURCE
 
 FORM = "trajectory"
+SUBMIT = "apis.supervisor.complete_task()"
+"""Ends a turn of code."""
 _QUOTES = "'\"\u2018\u2019\u201c\u201d"
 _KINDS = {
     "quoted": re.compile(rf"[{_QUOTES}]([^{_QUOTES}]{{1,200}})[{_QUOTES}](?!\w)"),
@@ -61,17 +64,38 @@ def transfer(value: Any, changes: dict[str, str]) -> Any:
         return value
 
 
+def transfer_code(code: str, changes: dict[str, str]) -> str:
+    """A block of code with the request's values in place of its literals; as it is if it doesn't parse."""
+    if not changes:
+        return code
+    try:
+        tree = ast.parse(code)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant):
+                node.value = transfer(node.value, changes)
+        return ast.unparse(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+
+
 def adapted_calls(hit: Retrieved, request: str, episode: Episode) -> Iterator[Call]:
-    """The example's calls with the request's values."""
+    """The example's calls, or code, with the request's values."""
     changes = substitutions(hit.item.question, request)
+    for step in hit.item.steps:
+        yield code_call(transfer_code(step.code, changes))
     for call in hit.item.calls:
         name_now = episode.tool_name(call.name)
         yield Call(name_now, {name: transfer(value, changes) for name, value in call.arguments.items()})
 
 
+def code_call(code: str) -> Call:
+    """A block of code as a call."""
+    return Call("python", {"code": code})
+
+
 @solver
 def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
-    """Play the calls of the most similar training turn; no model is asked.
+    """Play the calls, or code, of the most similar training turn; no model is asked.
 
     Args:
         bank: folder of the bank; by default the benchmark's training half, built in memory.
@@ -95,6 +119,8 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
             counters.searches += 1
             counters.hits += bool(found)
             calls = [call for hit in found for call in adapted_calls(hit, turn.query, episode)]
+            # A turn of code ends when the code says so, which the example's may have failed to do.
+            ending = [code_call(SUBMIT)] if any(item.steps for item in retriever.bank.items) else []
             info: dict[str, Any] = {
                 "kind": "nearest",
                 "turn": counters.turns,
@@ -105,7 +131,7 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
                 "calls": [call.text for call in calls],
             }
             transcript().info(info, source=SOURCE)
-            await _play_turn(episode, state, calls, counters)
+            await _play_turn(episode, state, [*calls, *ending], counters)
         state.store.set(COUNTERS_KEY, asdict(counters))
         return state
 

@@ -17,9 +17,11 @@ class Profile(BaseModel):
     name: str
     description: str
     skill: float = Field(ge=0, le=1)
-    """A step that needs calls is right (the mean over steps)."""
+    """A step that needs calls, or a block of code, is right (the mean over steps)."""
     skill_with_experience: float = Field(ge=0, le=1)
-    """The same, where the prompt shows a similar request solved with the needed function."""
+    """The same, where the prompt shows a similar request solved with the needed function, or all APIs."""
+    recovery: float = Field(default=0.5, ge=0, le=1)
+    """After an error in code, the model goes back to what has not worked yet; else it goes on."""
     stop_skill: float = Field(default=1.0, ge=0, le=1)
     """The turn is ended when all its calls are made."""
     abstain_skill: float = Field(default=1.0, ge=0, le=1)
@@ -33,7 +35,7 @@ class Profile(BaseModel):
     distraction: float = Field(default=0.0, ge=0, le=1)
     """Share of the skill lost to a long text without a useful example in the user's message."""
     burst: float = Field(default=0.0, ge=0, le=1)
-    """A right multi-turn answer holds the next call as well."""
+    """A right multi-turn answer holds the next call as well (not in code)."""
     critic_skill: float = Field(default=1.0, ge=0, le=1)
     """As critic: the right candidate is recognised, if it was shown."""
     critic_malformed: float = Field(default=0.0, ge=0, le=1)
@@ -79,6 +81,7 @@ PROFILES: dict[str, Profile] = {
             depth_gain=0.03,
             distraction=0.02,
             burst=0.08,
+            recovery=0.3,
             critic_skill=0.4,
             critic_malformed=0.08,
         ),
@@ -93,6 +96,7 @@ PROFILES: dict[str, Profile] = {
             depth_gain=0.05,
             distraction=0.005,
             burst=0.1,
+            recovery=0.7,
             critic_skill=0.8,
             critic_malformed=0.01,
         ),

@@ -13,9 +13,15 @@ WINDOW = 600
 MIN_SHARED = 2
 MIN_OVERLAP = 0.2
 """Share of the current request's content words that the example's request must have."""
+LONG_NOTES = 400
+"""From this many characters on, text around the question can distract."""
 
+_THINK = re.compile(r"\b(?:state|previous|intent|reflect|think|subtask)", re.IGNORECASE)
 _WORD = re.compile(r"[a-z][a-z0-9]{2,}")
 _CALL_SOON = re.compile(r"[^{}]{0,40}[\"']arguments[\"']")
+_WORKED = re.compile(r"```[^\n`]*\n((?s:.*?))```(?:\s*Output:\n(?:(?!```).+(?:\n|\Z))*)?")
+"""A fenced block and what it printed, up to an empty line."""
+_API = re.compile(r"\bapis\.(\w+\.\w+)")
 _STOPWORDS = frozenset(
     _WORD.findall("""
     about above after again all also and any are around because been before being below between both
@@ -36,6 +42,11 @@ def content_words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower())) - _STOPWORDS
 
 
+def asks_to_think(text: str) -> bool:
+    """Whether a message that follows the results asks to think before the step."""
+    return bool(_THINK.search(text))
+
+
 @lru_cache(maxsize=4096)
 def exemplified(text: str, words: frozenset[str], names: frozenset[str]) -> frozenset[str]:
     """Which functions the text shows in a call that answers a similar request.
@@ -47,7 +58,33 @@ def exemplified(text: str, words: frozenset[str], names: frozenset[str]) -> froz
     """
     if not text or not words or not names:
         return frozenset()
-    return frozenset(name for name in names if any(_similar(text, at, words) for at in _calls(text, name)))
+    return frozenset(
+        name
+        for name in names
+        if any(_similar(text[max(0, at - WINDOW) : at], words) for at in _calls(text, name))
+    )
+
+
+@lru_cache(maxsize=4096)
+def exemplified_in_code(text: str, words: frozenset[str], names: frozenset[str]) -> frozenset[str]:
+    """Which APIs the text shows in worked code that answers a similar request.
+
+    Between a request and a call lie the blocks before it and what they printed, so the request is looked
+    for in the text before the first of them.
+
+    Args:
+        text: the user's message without the question itself.
+        words: the content words of the question.
+        names: the APIs of interest, as "app.name".
+    """
+    found: set[str] = set()
+    before, end = "", 0
+    for match in _WORKED.finditer(text):
+        between = text[end : match.start()].strip()
+        before, end = between or before, match.end()
+        if words and _similar(before[-WINDOW:], words):
+            found |= names.intersection(_API.findall(match[1]))
+    return frozenset(found)
 
 
 def _calls(text: str, name: str) -> list[int]:
@@ -60,6 +97,6 @@ def _calls(text: str, name: str) -> list[int]:
     return found
 
 
-def _similar(text: str, at: int, words: frozenset[str]) -> bool:
-    shared = words & content_words(text[max(0, at - WINDOW) : at])
+def _similar(before: str, words: frozenset[str]) -> bool:
+    shared = words & content_words(before)
     return len(shared) >= min(MIN_SHARED, len(words)) and len(shared) >= MIN_OVERLAP * len(words)

@@ -1,6 +1,6 @@
 """The simulated endpoint as an Inspect model provider: `--model simulated/default`.
 
-No language model is behind it. It plays kate-eval's BFCL tasks from their gold answers with given skill, to
+No language model is behind it. It plays kate-eval's tasks from their gold answers with given skill, to
 exercise, test and load the harness; its scores say nothing about any real model. It imports neither solvers
 nor knowledge: what it gains from them, it gains through the prompts and votes they really make.
 
@@ -10,9 +10,9 @@ num_choices). Profiles: profiles.py.
 
 import weakref
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import anyio
 from inspect_ai.model import (
@@ -30,26 +30,31 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import store
 
-from kate_eval.bfcl.categories import MODES, Mode
-from kate_eval.endpoints.critic import critic_request, verdict
-from kate_eval.endpoints.mistakes import Answer
-from kate_eval.endpoints.policy import answers
+from kate_eval.appworld.places import BENCHMARKS
+from kate_eval.endpoints.appworld.player import AppWorldPlayer
+from kate_eval.endpoints.bfcl.player import BfclPlayer
+from kate_eval.endpoints.candidates import critic_request
+from kate_eval.endpoints.player import Player, Said
 from kate_eval.endpoints.profiles import profile_named
-from kate_eval.endpoints.request import Situation, read
-from kate_eval.endpoints.script import pool_of, script_of
 from kate_eval.endpoints.usage import usage_of
-from kate_eval.endpoints.writing import tool_calls, written
 from kate_eval.episode import SAMPLE_KEY
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
+
+PLAYERS: dict[str, Callable[[str, str, str], Player]] = {
+    "bfcl": BfclPlayer,
+    **dict.fromkeys(BENCHMARKS.values(), AppWorldPlayer),
+}
+"""Benchmark -> what plays it, made from benchmark, entry and mode."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """Which entry is being played; the only thing the endpoint is told beside the request."""
 
+    benchmark: str
     entry: str
     epoch: int
-    mode: Mode
+    mode: str
 
 
 class SimulatedAPI(ModelAPI):
@@ -90,7 +95,7 @@ class SimulatedAPI(ModelAPI):
         self.latency = latency
         self.seed = seed
         self.choices = choices
-        self._drawn: dict[int, Counter[tuple[Any, ...]]] = {}
+        self._drawn: dict[int, Counter[tuple[Hashable, ...]]] = {}
 
     def max_connections(self) -> int:
         """Nothing is overloaded by many requests."""
@@ -113,37 +118,30 @@ class SimulatedAPI(ModelAPI):
         self, messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], config: GenerateConfig
     ) -> ModelOutput:
         sample = current_sample()
-        script = script_of(sample.entry, sample.mode)
+        player = PLAYERS[sample.benchmark](sample.benchmark, sample.entry, sample.mode)
         seed = f"{self.seed}|{sample.entry}|{sample.epoch}"
-        request = critic_request(messages)
+        request = critic_request(messages, player.results)
         if request:
-            # Inspect's seed, where set, tells repeated requests apart.
-            drawn = f"{seed}|{config.seed}"
-            text = verdict(request, script, sample.mode, messages, self.profile, drawn)
+            text = player.verdict(request, messages, self.profile, seed, config.seed)
             return self._output([ChatMessageAssistant(content=text)], messages, tools)
-        situation = read(script, sample.mode, messages, tools)
-        choices = self._choices(sample, situation, config)
-        found = answers(situation, pool_of(script.entry.category, sample.mode), self.profile, seed, choices)
-        replies = [
-            self._message(answer, sample.mode, situation, f"sim_{len(messages)}_{choice}")
-            for answer, choice in zip(found, choices, strict=True)
-        ]
-        return self._output(replies, messages, tools)
+        moment = player.moment(messages, tools)
+        choices = self._choices((sample.entry, sample.epoch, *moment.key), config)
+        found = moment.say(self.profile, seed, choices, f"sim_{len(messages)}")
+        return self._output([self._message(said) for said in found], messages, tools)
 
-    def _choices(self, sample: Sample, situation: Situation, config: GenerateConfig) -> list[int]:
+    def _choices(self, step: tuple[Hashable, ...], config: GenerateConfig) -> list[int]:
         """The indexes of the draws to return. Greedy decoding always returns the first."""
         count = (config.num_choices or 1) if self.choices else 1
         if config.temperature == 0:
             return [0] * count
         if config.seed is not None:
             return list(range(config.seed, config.seed + count))
-        step = (sample.entry, sample.epoch, situation.turn, len(situation.made), situation.nudge)
         counter = self._counter()
         start = counter[step]
         counter[step] += count
         return list(range(start, start + count))
 
-    def _counter(self) -> Counter[tuple[Any, ...]]:
+    def _counter(self) -> Counter[tuple[Hashable, ...]]:
         """How many answers were drawn, per step of the running sample attempt (which owns the store)."""
         current = store()
         key = id(current)
@@ -152,15 +150,11 @@ class SimulatedAPI(ModelAPI):
             weakref.finalize(current, self._drawn.pop, key, None)
         return self._drawn[key]
 
-    def _message(self, answer: Answer, mode: Mode, situation: Situation, id: str) -> ChatMessageAssistant:
-        calls = [] if mode == "prompt" else tool_calls(answer, id)
-        text = written(answer, situation.script.entry.category) if mode == "prompt" else answer.reply
-        content: list[Content] = [ContentText(text=text)] if text else []
+    def _message(self, said: Said) -> ChatMessageAssistant:
+        content: list[Content] = [ContentText(text=said.text)] if said.text else []
         if self.profile.reasoning:
-            about = answer.calls[0].name if answer.calls else "a reply"
-            thought = f"Simulated reasoning: after {len(situation.made)} calls in this turn comes {about}."
-            content.insert(0, ContentReasoning(reasoning=thought))
-        return ChatMessageAssistant(content=content, tool_calls=calls or None, model=self._name)
+            content.insert(0, ContentReasoning(reasoning=said.thought))
+        return ChatMessageAssistant(content=content, tool_calls=list(said.calls) or None, model=self._name)
 
     @property
     def _name(self) -> str:
@@ -188,13 +182,13 @@ def current_sample() -> Sample:
     """The sample that is being played.
 
     Raises:
-        EndpointError: none of kate-eval's BFCL tasks is.
+        EndpointError: none of kate-eval's tasks is.
     """
     found = store().get(SAMPLE_KEY)
     known = isinstance(found, dict) and found.keys() >= {"benchmark", "entry", "epoch", "mode"}
-    if not known or found["benchmark"] != "bfcl" or found["mode"] not in MODES:
+    if not known or found["benchmark"] not in PLAYERS:
         raise EndpointError(
-            f"The simulated endpoint plays kate-eval's BFCL tasks only, but the sample says {found!r}. "
-            "For instance: inspect eval kate_eval/bfcl --model simulated/default"
+            f"The simulated endpoint plays kate-eval's tasks only ({', '.join(PLAYERS)}), but the sample "
+            f"says {found!r}. For instance: inspect eval kate_eval/bfcl --model simulated/default"
         )
-    return Sample(str(found["entry"]), int(found["epoch"]), cast(Mode, found["mode"]))
+    return Sample(str(found["benchmark"]), str(found["entry"]), int(found["epoch"]), str(found["mode"]))

@@ -13,8 +13,8 @@ from kate_eval.bfcl.categories import Mode
 from kate_eval.bfcl.checker import Verdict, check
 from kate_eval.bfcl.data import Entry, load
 from kate_eval.bfcl.play import BfclEpisode
+from kate_eval.endpoints.bfcl.script import script_of
 from kate_eval.endpoints.relevance import content_words
-from kate_eval.endpoints.script import script_of
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import SAMPLE_KEY, Action, Call, Turn
 from tests.conftest import now

@@ -1,11 +1,14 @@
 """Experience helps only where the rendered prompt really shows a similar request and the needed call."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kate_eval.bfcl.data import Entry, load, load_entry
-from kate_eval.endpoints.relevance import content_words, exemplified
+from kate_eval.endpoints.relevance import content_words, exemplified, exemplified_in_code
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import Turn
 
@@ -38,6 +41,42 @@ def test_an_example_needs_the_call_and_a_similar_request_before_it(text: str, sh
 
 def test_dots_and_underscores_in_names_are_one() -> None:
     assert exemplified(SIMILAR + "files.mv(x=1)", WORDS, frozenset({"files_mv"}))
+
+
+MV = "```python\napis.files.mv(source='a')\n```\n"
+LS = "```python\nfor name in find_all(apis.files.ls, page=1):\n    print(name)\n```\n"
+LONG = f"Output:\n{'quarterly budget report archive ' * 100}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (SIMILAR + MV, {"files.mv"}),
+        (SIMILAR + LS + LONG + MV, {"files.ls", "files.mv"}),  # however long the way to the call
+        (SIMILAR + LS + "Output:\nx\n\n" + UNRELATED + MV, {"files.ls"}),
+        (UNRELATED + LS + LONG + MV, set()),  # outputs are no requests
+        (UNRELATED + LS + LONG + "\n" + SIMILAR + MV, {"files.mv"}),
+        (SIMILAR + "apis.files.mv(source='a') moves a file", set()),
+        (SIMILAR + MV.replace("mv", "cp"), set()),
+        (MV + SIMILAR, set()),
+        (SIMILAR + MV.rstrip("`\n"), set()),
+        ("", set()),
+    ],
+)
+def test_in_code_an_example_is_a_similar_request_before_its_blocks(text: str, shown: set[str]) -> None:
+    assert exemplified_in_code(text, WORDS, frozenset({"files.mv", "files.ls"})) == shown
+
+
+@given(st.text(alphabet="`python\nOutput: apis.files.mv()#", max_size=400))
+def test_any_text_can_be_looked_through(text: str) -> None:
+    assert exemplified_in_code(text, WORDS, frozenset({"files.mv"})) <= {"files.mv"}
+
+
+def test_a_hostile_text_takes_no_time() -> None:
+    started = time.monotonic()
+    for piece in ("```", "```python\n", "``````\nOutput:\n", "Output:\n", "\n"):
+        exemplified_in_code(piece * 20_000, WORDS, frozenset({"files.mv"}))
+    assert time.monotonic() - started < 5
 
 
 ENTRIES = [load_entry(entry.id) for entry in list(load(["multi_turn_base"], "test"))[:40]]

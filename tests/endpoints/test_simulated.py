@@ -31,7 +31,7 @@ from kate_eval.errors import ConfigurationError, EndpointError
 
 from .playing import Request, answer_key, ask, gold_path, play
 
-SOURCES = sorted(Path(endpoints.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(endpoints.__file__).parent.rglob("*.py"))
 ENTRY = load_entry("multi_turn_base_1")
 
 
@@ -121,7 +121,7 @@ def test_held_out_functions_are_called_once_they_are_added() -> None:
 def test_outside_our_tasks_it_refuses() -> None:
     request = gold_path(ENTRY)[0]
     store().set(SAMPLE_KEY, {"benchmark": "other", "entry": "x", "epoch": 1, "mode": "fc"})
-    with pytest.raises(EndpointError, match="plays kate-eval's BFCL tasks only"):
+    with pytest.raises(EndpointError, match=r"plays kate-eval's tasks only .bfcl, appworld"):
         asyncio.run(SimulatedAPI("default").generate(list(request.messages), [], "auto", GenerateConfig()))
     foreign = Request(ENTRY, "fc", (ChatMessageUser(content="Something else altogether"),), ())
     with pytest.raises(EndpointError, match="no question of multi_turn_base_1"):
@@ -174,15 +174,29 @@ def test_it_says_that_it_is_simulated() -> None:
         assert "simulated" in (ast.get_docstring(ast.parse(source.read_text())) or "").lower(), source
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.parent.name}/{source.name}")
 def test_it_imports_nothing_that_it_judges(source: Path) -> None:
     tree = ast.parse(source.read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {name for name in imported if name.startswith("kate_eval")}
-    allowed = ("kate_eval.bfcl", "kate_eval.endpoints", "kate_eval.episode", "kate_eval.errors")
+    allowed = (
+        "kate_eval.appworld",
+        "kate_eval.bfcl",
+        "kate_eval.endpoints",
+        "kate_eval.episode",
+        "kate_eval.errors",
+    )
     assert all(name.startswith(allowed) for name in ours)
     assert not {name.split(".")[0] for name in imported} & {"solvers", "knowledge", "tasks", "importlib"}
+
+
+@pytest.mark.parametrize(("room", "other"), [("bfcl", "appworld"), ("appworld", "bfcl")])
+def test_no_benchmark_s_player_knows_another(room: str, other: str) -> None:
+    for source in SOURCES:
+        if source.parent.name == room:
+            text = source.read_text()
+            assert f"kate_eval.{other}" not in text and f"endpoints.{other}" not in text, source
 
 
 @modelapi(name="simulated_here")

@@ -27,14 +27,14 @@ def test_a_full_window_costs_old_outputs_and_not_the_sample(run: Any) -> None:
 
     def small(messages: Any, config: Any) -> ModelOutput:
         long = [m for m in messages if m.role == "tool" and len(m.text) > len(NOTE)]
-        if len(long) > 2:
+        if len(long) > 1:
             usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
             refused = ModelOutput.from_content("scripted", "too long", stop_reason="model_length")
             return refused.model_copy(update={"usage": usage})
         return gold(messages, config)
 
-    log = run(bfcl(categories="multi_turn_base"), Scripted(small).model(), baseline(), limit=6)
-    assert [s.scores["bfcl_verdict"].value for s in log.samples] == ["C"] * 6
+    log = run(bfcl(categories="multi_turn_base"), Scripted(small).model(), baseline(), limit=12)
+    assert [s.scores["bfcl_verdict"].value for s in log.samples] == ["C"] * 12
     assert any(s.store[COUNTERS_KEY]["outputs_left_out"] for s in log.samples)
     for sample in log.samples:
         assert NOTE not in [m.text for m in sample.messages]

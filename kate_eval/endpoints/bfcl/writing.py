@@ -8,7 +8,7 @@ from inspect_ai.tool import ToolCall
 
 from kate_eval.bfcl.categories import language_of
 from kate_eval.bfcl.decode import DecodeError, decode_prompt
-from kate_eval.endpoints.mistakes import Answer
+from kate_eval.endpoints.bfcl.mistakes import Answer
 from kate_eval.episode import Call
 
 PARSE_ERROR = "Error parsing the following tool call arguments:\n\n{\n\nError details: simulated mistake"

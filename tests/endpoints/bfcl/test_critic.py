@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser
 
 from kate_eval.bfcl.data import load_entry
-from kate_eval.endpoints.critic import MALFORMED, critic_request
-from kate_eval.endpoints.script import script_of
+from kate_eval.endpoints.bfcl.request import TOOL_RESULTS
+from kate_eval.endpoints.bfcl.script import script_of
+from kate_eval.endpoints.candidates import MALFORMED, critic_request
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import Call
-
-from .playing import Request, ask, gold_path
+from tests.endpoints.playing import Request, ask, gold_path
 
 ENTRY = load_entry("multi_turn_base_1")
 PATH = gold_path(ENTRY)
@@ -128,4 +128,4 @@ def test_perspectives_are_independent_draws() -> None:
     ],
 )
 def test_other_requests_are_not_taken_for_a_critics(text: str) -> None:
-    assert critic_request([ChatMessageUser(content=text)]) is None
+    assert critic_request([ChatMessageUser(content=text)], TOOL_RESULTS) is None

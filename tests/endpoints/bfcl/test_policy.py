@@ -5,15 +5,14 @@ from collections import Counter
 import pytest
 
 from kate_eval.bfcl.data import load, load_entry
-from kate_eval.endpoints.mistakes import KINDS, Step
-from kate_eval.endpoints.policy import DONE, answers
+from kate_eval.endpoints.bfcl.mistakes import KINDS, Step
+from kate_eval.endpoints.bfcl.policy import DONE, answers
+from kate_eval.endpoints.bfcl.request import Situation, progress
+from kate_eval.endpoints.bfcl.script import pool_of, script_of
 from kate_eval.endpoints.profiles import PROFILES, MistakeKind
-from kate_eval.endpoints.request import Situation, progress
-from kate_eval.endpoints.script import pool_of, script_of
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import Call
-
-from .playing import Choose, ask, first, gold_path, majority, play
+from tests.endpoints.playing import Choose, ask, first, gold_path, majority, play
 
 POOL = pool_of("multi_turn_base", "fc")
 TEST_ENTRIES = list(load(["multi_turn_base"], "test"))

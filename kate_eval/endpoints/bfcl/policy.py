@@ -9,11 +9,12 @@ numbers, which make paired differences sharp).
 from collections.abc import Sequence
 from random import Random
 
-from kate_eval.endpoints.mistakes import Answer, Step, mistake
+from kate_eval.endpoints.bfcl.mistakes import Answer, Step, mistake
+from kate_eval.endpoints.bfcl.request import Progress, Situation, progress
+from kate_eval.endpoints.bfcl.script import Pool
+from kate_eval.endpoints.bfcl.values import invented_arguments
+from kate_eval.endpoints.draws import difficulty, gain, less_wrong
 from kate_eval.endpoints.profiles import Profile
-from kate_eval.endpoints.request import Progress, Situation, progress
-from kate_eval.endpoints.script import Pool
-from kate_eval.endpoints.values import invented_arguments
 from kate_eval.episode import Call
 
 DONE = "All of it is done; this closing reply is simulated."
@@ -70,34 +71,18 @@ def _odds(situation: Situation, step: Step, profile: Profile, seed: str) -> floa
     """The probability that one draw at this step is right."""
     if not step.right:
         mean = profile.abstain_skill if _abstains(situation) else profile.stop_skill
-        return _difficulty(mean, profile, seed)
-    odds = _difficulty(profile.skill, profile, seed)
+        return difficulty(mean, profile.concentration, seed)
+    odds = difficulty(profile.skill, profile.concentration, seed)
     if any(call.name in situation.shown for call in step.right):
-        odds = _less_wrong(odds, _gain(profile))
+        odds = less_wrong(odds, gain(profile.skill, profile.skill_with_experience))
     elif situation.distracted:
         odds *= 1 - profile.distraction
-    return _less_wrong(odds, profile.depth_gain) if situation.nudge else odds
+    return less_wrong(odds, profile.depth_gain) if situation.nudge else odds
 
 
 def _abstains(situation: Situation) -> bool:
     """Whether something is asked for that no call can do; resisting is harder than closing a turn."""
     return not situation.made and not situation.script.gold[situation.turn]
-
-
-def _difficulty(mean: float, profile: Profile, seed: str) -> float:
-    if mean in (0.0, 1.0):
-        return mean
-    spread = profile.concentration
-    return Random(f"{seed}|difficulty").betavariate(mean * spread, (1 - mean) * spread)
-
-
-def _gain(profile: Profile) -> float:
-    """The share of mistakes that experience avoids: lifts the mean to skill_with_experience."""
-    return (profile.skill_with_experience - profile.skill) / (1 - profile.skill) if profile.skill < 1 else 0.0
-
-
-def _less_wrong(odds: float, share: float) -> float:
-    return odds + (1 - odds) * share
 
 
 def _draw(step: Step, odds: float, profile: Profile, seed: str, draw_seed: str) -> Answer:

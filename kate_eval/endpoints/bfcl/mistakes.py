@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from kate_eval.endpoints.bfcl.script import Pool, Script
+from kate_eval.endpoints.bfcl.values import distorted, invented_arguments
+from kate_eval.endpoints.draws import drawn_mistake
 from kate_eval.endpoints.profiles import MistakeKind
-from kate_eval.endpoints.script import Pool, Script
-from kate_eval.endpoints.values import distorted, invented_arguments
 from kate_eval.episode import Call
 
 
@@ -46,13 +47,9 @@ STOPPED = Answer(reply="I believe that is everything for now; this reply is simu
 
 def mistake(step: Step, weights: Sequence[tuple[MistakeKind, float]], rng: Random) -> Answer:
     """Draw a wrong answer. Kinds that don't apply to the step are passed over; the last resort is to stop."""
-    left = list(weights)
-    while left:
-        kind = rng.choices([kind for kind, _ in left], [weight for _, weight in left])[0]
-        found = KINDS[kind](step, rng)
-        if found is not None:
-            return found
-        left = [(other, weight) for other, weight in left if other != kind]
+    found = drawn_mistake(KINDS, step, weights, rng)
+    if found is not None:
+        return found
     return STOPPED if step.right else Answer((hallucinated_call(Call("lookup", {}), step.offered, rng),))
 
 

@@ -14,16 +14,12 @@ from inspect_ai.tool import ToolInfo
 from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import Mode, language_of
 from kate_eval.bfcl.decode import DecodeError, decode_prompt
-from kate_eval.endpoints.relevance import exemplified
-from kate_eval.endpoints.script import Script
+from kate_eval.endpoints.bfcl.script import Script
+from kate_eval.endpoints.relevance import LONG_NOTES, asks_to_think, exemplified
 from kate_eval.episode import Call
 from kate_eval.errors import EndpointError
 
-LONG_NOTES = 400
-"""From this many characters on, text around the question can distract."""
-
 _DOCUMENTED = re.compile(r"[\"']name[\"']:\s*[\"']([\w.]+)[\"']")
-_THINK = re.compile(r"\b(?:state|previous|intent|reflect|think|subtask)", re.IGNORECASE)
 TOOL_RESULTS = "[{'role': 'tool'"
 """How the official prompting mode opens the user message that holds tool results."""
 
@@ -85,7 +81,7 @@ def read(script: Script, mode: Mode, messages: Sequence[ChatMessage], tools: Seq
         offered=_offered(mode, messages, tools),
         shown=shown,
         distracted=len(notes) > LONG_NOTES and not shown,
-        nudge=last.text if thinks and _THINK.search(last.text) else "",
+        nudge=last.text if thinks and asks_to_think(last.text) else "",
     )
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
-from kate_eval.endpoints.script import Pool
+from kate_eval.endpoints.bfcl.script import Pool
 from kate_eval.episode import Call
 
 Doc = Mapping[str, Any]

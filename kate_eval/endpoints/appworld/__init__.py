@@ -1,0 +1,1 @@
+"""The simulated model on AppWorld: blocks of code, one a step."""

@@ -1,0 +1,1 @@
+"""The simulated model on BFCL: tool calls, turn by turn."""
