@@ -11,7 +11,7 @@ from typing import Any
 from inspect_ai.model import ModelAPI, modelapi
 from inspect_ai.solver import Solver, solver
 
-from kate_eval.appworld.scorer import appworld_verdict
+from kate_eval.appworld.scorer import appworld_counts, appworld_verdict
 from kate_eval.bfcl.scorer import bfcl_verdict
 from kate_eval.counters import run_counters
 from kate_eval.errors import unknown
@@ -61,4 +61,13 @@ def simulated() -> type[ModelAPI]:
     return SimulatedAPI
 
 
-__all__ = ["SOLVERS", "appworld", "appworld_verdict", "bfcl", "bfcl_verdict", "run_counters", "simulated"]
+__all__ = [
+    "SOLVERS",
+    "appworld",
+    "appworld_counts",
+    "appworld_verdict",
+    "bfcl",
+    "bfcl_verdict",
+    "run_counters",
+    "simulated",
+]

@@ -15,10 +15,11 @@ TOOL = "python"
 MAX_CODE = 100_000
 """Characters; longer blocks are refused."""
 _THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+# Nothing in these can match in two ways: no text takes more than time in proportion to its length.
 _FENCE = re.compile(
-    r"^[ \t]*```[ \t]*(?:python|py|python3)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE
+    r"^[ \t]*+```[ \t]*+(?:python3?|py)?+[ \t]*+\n(.*?)(?:^[ \t]*+```|\Z)", re.DOTALL | re.MULTILINE
 )
-_INLINE = re.compile(r"```(?:python|py)?[ \t]*([^`\n]+)```")
+_INLINE = re.compile(r"```(?:python|py)?+[ \t]*+([^`\n]++)```")
 _CODE = re.compile(r"\bapis\.|\bprint\(|^\s*(?:import|from|for|while|def|if)\b|^\s*\w+ *=", re.MULTILINE)
 
 

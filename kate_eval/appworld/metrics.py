@@ -37,22 +37,17 @@ def completion(scored: Iterable[tuple[str, float]]) -> tuple[float, float] | Non
 
 @metric
 def appworld_metrics() -> Metric:
-    """TGC and SGC overall and per difficulty, mean interactions, and the share of each kind of failure."""
+    """TGC and SGC, overall and per difficulty."""
     to_float = value_to_float()
 
     def compute(scores: list[SampleScore]) -> Value:
-        rows = [(dict(item.sample_metadata or {}), to_float(item.score.value), item) for item in scores]
+        rows = [(dict(item.sample_metadata or {}), to_float(item.score.value)) for item in scores]
         found: dict[str, float] = {}
         for suffix, wanted in (("", DIFFICULTIES), *((f"_difficulty_{d}", (d,)) for d in DIFFICULTIES)):
-            chosen = [(m["cluster"], value) for m, value, _ in rows if m["difficulty"] in wanted]
+            chosen = [(m["cluster"], value) for m, value in rows if m["difficulty"] in wanted]
             both = completion(chosen)
             if both is not None:
                 found[f"tgc{suffix}"], found[f"sgc{suffix}"] = both
-        details = [item.score.metadata or {} for _, _, item in rows]
-        if details:
-            found["interactions"] = fmean(d.get("interactions", 0) for d in details)
-            for kind in ("never_finished", "wrong_answer", "missing_change", "collateral_damage"):
-                found[kind] = fmean(float(d.get("failure") == kind) for d in details)
         return cast(Value, found)
 
     return compute

@@ -15,6 +15,7 @@ from inspect_ai.scorer import (
     Target,
     accuracy,
     grouped,
+    mean,
     scorer,
     stderr,
 )
@@ -26,6 +27,11 @@ from kate_eval.episode import settle
 
 LAYERS = ("rlimits", "landlock", "seccomp", "no_capabilities")
 """What contains a model's code where the system has it all; the log says what held."""
+FINDING_KEY = "kate:appworld"
+"""Store key: what `appworld_verdict` found of the sample."""
+MAX_TRACE = 4000
+"""Characters of a failed test's trace in the score's explanation."""
+_TOO_FEW, _TOO_MANY = "In right but not left:", "In left but not right:"
 FAILURES = ("never_finished", "wrong_answer", "missing_change", "collateral_damage")
 """Why a sample failed; an environment's error is no failure of the model's and is counted as errored."""
 
@@ -46,15 +52,17 @@ def appworld_verdict() -> Scorer:
         if outcome is None or failure is not None:
             return Score(value=math.nan, explanation=f"Not scored, the sample failed: {failure}")
         metadata: dict[str, Any] = {
+            "failure": "never_finished",
             "interactions": outcome["interactions"],
             "shells_lost": len(outcome["shells_lost"]),
             "contained": outcome["contained"],
         }
+        state.store.set(FINDING_KEY, metadata)
         if not outcome["files"]:
-            metadata["failure"] = "never_finished"
             return Score(value=INCORRECT, explanation="The task left no outputs.", metadata=metadata)
         report = await evaluate(state.metadata["world"], str(state.sample_id), outcome["files"])
-        metadata |= {"failure": failure_of(report, outcome["completed"]), "report": report}
+        metadata |= {"failure": failure_of(report, outcome["completed"]), "tests": _tests(report)}
+        state.store.set(FINDING_KEY, metadata)
         return Score(
             value=CORRECT if report["success"] else INCORRECT,
             explanation=_explained(report, outcome),
@@ -65,11 +73,11 @@ def appworld_verdict() -> Scorer:
 
 
 def failure_of(report: dict[str, Any], completed: bool) -> str | None:
-    """The kind of failure, of FAILURES, by the engine's labels; None for a success.
+    """The kind of failure, of FAILURES; None for a success.
 
-    A test labelled no_op_pass holds before anything is done, so that only a change can break it. Tests of
-    the exact set of changes are labelled no_op_fail: with them alone, too much and too little look alike,
-    and count as a missing change.
+    By what the engine says of failed tests: an answer's test; tests that hold before anything is done
+    (no_op_pass), which only a change can break; and, where a test compares exact sets of changes, whether
+    there are too many or too few. A sample with too few counts as a missing change, whatever else it did.
     """
     if report["success"]:
         return None
@@ -78,13 +86,44 @@ def failure_of(report: dict[str, Any], completed: bool) -> str | None:
     failed = report["failures"]
     if any("answer" in test["requirement"].lower() for test in failed):
         return "wrong_answer"
-    if any(test["label"] == "no_op_pass" for test in failed):
-        return "collateral_damage"
-    return "missing_change"
+    traces = [test.get("trace") or "" for test in failed]
+    too_few = any(_TOO_FEW in trace for trace in traces)
+    too_many = any(_TOO_MANY in trace for trace in traces)
+    broken = any(test["label"] == "no_op_pass" for test in failed)
+    return "collateral_damage" if (too_many or broken) and not too_few else "missing_change"
+
+
+@scorer(metrics={"*": [mean()]})
+def appworld_counts() -> Scorer:
+    """Interactions, and one share for each kind of failure; after `appworld_verdict`, whose finding it needs.
+
+    A sample that was not scored has nan everywhere.
+    """
+
+    async def score(state: TaskState, target: Target) -> Score:
+        found = state.store.get(FINDING_KEY)
+        if found is None:
+            return Score(value=dict.fromkeys(("interactions", *FAILURES), math.nan))
+        kinds = {kind: float(found["failure"] == kind) for kind in FAILURES}
+        return Score(value={"interactions": float(found["interactions"]), **kinds})
+
+    return score
+
+
+def _tests(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each test's requirement, label and verdict."""
+    return [
+        {"requirement": test["requirement"], "label": test["label"], "passed": passed}
+        for passed, tests in ((True, report["passes"]), (False, report["failures"]))
+        for test in tests
+    ]
 
 
 def _explained(report: dict[str, Any], outcome: dict[str, Any]) -> str:
-    failed = [f"FAILED {test['requirement']}\n{test.get('trace', '')}" for test in report["failures"]]
+    failed = [
+        f"FAILED {test['requirement']}\n{(test.get('trace') or '')[:MAX_TRACE]}"
+        for test in report["failures"]
+    ]
     passed = f"{len(report['passes'])} of {report['num_tests']} tests passed."
     ending = "" if outcome["completed"] else " The task was never submitted."
     return "\n\n".join([passed + ending, *failed])

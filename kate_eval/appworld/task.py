@@ -9,7 +9,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from kate_eval.appworld import data, places
 from kate_eval.appworld.play import PROMPTS, open_appworld
-from kate_eval.appworld.scorer import appworld_verdict
+from kate_eval.appworld.scorer import appworld_counts, appworld_verdict
 from kate_eval.appworld.sessions import Limits
 from kate_eval.counters import run_counters
 from kate_eval.episode import SAMPLE_KEY, close_episode, open_episode
@@ -42,7 +42,7 @@ def appworld_task(
         setup=open_world(asdict(limits), max_interactions),
         solver=default_solver,
         cleanup=_close,
-        scorer=[appworld_verdict(), run_counters()],
+        scorer=[appworld_verdict(), appworld_counts(), run_counters()],
         config=DEFAULTS,
         time_limit=sample_seconds,
         fail_on_error=False,
