@@ -13,11 +13,12 @@ from statistics import NormalDist, fmean
 
 @dataclass(frozen=True)
 class Observed:
-    """One sample's value, the group it counts in, and the cluster it is correlated within."""
+    """One sample's value, the group it counts in, the cluster it is correlated within, and its entry."""
 
     value: float
     group: str
     cluster: str
+    entry: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from kate_eval.bfcl.categories import CATEGORIES, GROUPS
@@ -77,11 +78,11 @@ def _appworld_headline(observed: Sequence[Observed]) -> Weights:
 
 def _appworld_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
     """TGC, SGC, and TGC per difficulty. The cluster of an observation is its scenario."""
-    scenarios: dict[str, list[Observed]] = defaultdict(list)
+    scenarios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for item in observed:
-        scenarios[item.cluster].append(item)
-    # The minimum over a scenario's variants; of several epochs' means where there are epochs.
-    worst = [Observed(min(i.value for i in items), "sgc", name) for name, items in scenarios.items()]
+        scenarios[item.cluster][item.entry].append(item.value)
+    # The minimum over a scenario's variants, each of which counts by its mean over the epochs.
+    worst = [Observed(min(map(fmean, tasks.values())), "sgc", name) for name, tasks in scenarios.items()]
     groups = sorted({item.group for item in observed})
     found = {"sgc": weighted_mean(worst, {"sgc": 1.0})} if worst else {}
     return found | {group: weighted_mean(observed, {group: 1.0}) for group in groups}

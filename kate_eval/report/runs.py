@@ -180,7 +180,8 @@ def _sample(summary: EvalSampleSummary, scorer: str) -> SampleRow:
     scored = verdict is not None and not (isinstance(verdict.value, float) and math.isnan(verdict.value))
     if verdict is not None and scored and not summary.error:
         value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
-        observed = Observed(value, summary.metadata["category"], summary.metadata["cluster"])
+        place = summary.metadata["category"], summary.metadata["cluster"]
+        observed = Observed(value, *place, entry=str(summary.id))
     counted = scores.get("run_counters")
     counters = counted.value if counted and isinstance(counted.value, dict) else {}
     return SampleRow(

@@ -1,11 +1,12 @@
-"""What keeps a model's code in: limits, no files, no network, no processes. For the calling process, for good.
+"""What keeps a model's code in: limits, no files, no network, no processes. For the caller, for good.
 
 Linux, without privileges: Landlock (no file is writable; readable are Python's own), seccomp (no sockets,
-processes, signals to others, or changes of files' attributes), no capabilities. Elsewhere only the resource
-limits hold, and `contain` says so by leaving the others out.
+processes, threads, signals to others, or changes of files' attributes), no capabilities. Elsewhere only the
+resource limits hold, and `contain` says so by leaving the others out.
 Sources: landlock(7), seccomp(2), and the kernel's syscall tables for x86_64 and aarch64.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -35,7 +36,14 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _DENIED: dict[str, tuple[int | None, int | None]] = {
     **{"socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "accept4": (288, 242)},
     **{"bind": (49, 200), "listen": (50, 201)},
-    **{"fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281)},
+    # Threads too: they would run on while the shell is between steps, and exhaust the system's process ids.
+    **{
+        "fork": (57, None),
+        "vfork": (58, None),
+        "clone": (56, 220),
+        "execve": (59, 221),
+        "execveat": (322, 281),
+    },
     **{"ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271)},
     **{"tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240)},
     **{"pidfd_send_signal": (424, 424), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438)},
@@ -44,6 +52,18 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     **{"userfaultfd": (323, 282), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426)},
     **{"io_uring_register": (427, 427), "keyctl": (250, 219), "add_key": (248, 217)},
     **{"request_key": (249, 218), "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190)},
+    # What others have made, by guessed numbers: the user is the same.
+    **{
+        "shmat": (30, 196),
+        "shmctl": (31, 195),
+        "msgsnd": (69, 189),
+        "msgrcv": (70, 188),
+        "msgctl": (71, 187),
+    },
+    **{"semop": (65, 193), "semtimedop": (220, 192), "semctl": (66, 191), "mq_unlink": (241, 181)},
+    **{"setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setparam": (142, 118)},
+    **{"sched_setscheduler": (144, 119), "sched_setattr": (314, 274), "sched_setaffinity": (203, 122)},
+    **{"migrate_pages": (256, 238), "move_pages": (279, 239), "sync": (162, 81), "syncfs": (306, 267)},
     **{"mq_open": (240, 180), "setrlimit": (160, 164), "personality": (135, 92), "reboot": (169, 142)},
     **{"init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106)},
     **{"kexec_load": (246, 104), "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264)},
@@ -55,11 +75,12 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     **{"removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16)},
 }
 _NOT_THERE = {"clone3": (435, 435)}
-"""Answered with ENOSYS: the C library then uses clone, whose flags a filter can read."""
-_CLONE, _KILL, _TGKILL = (56, 220), (62, 129), (234, 131)
-_PRLIMIT, _PRCTL = (302, 261), (157, 167)
-_CLONE_THREAD = 0x10000
+"""Answered with ENOSYS: the C library then uses clone."""
+_KILL, _TGKILL = (62, 129), (234, 131)
+_PRLIMIT, _PRCTL, _FCNTL, _IOCTL = (302, 261), (157, 167), (72, 25), (16, 29)
 _PR_SET_PDEATHSIG = 1
+_SET_OWNER = {_FCNTL: (8, 10, 15), _IOCTL: (0x8901, 0x8902)}
+"""Who gets a connection's signals, and which: by these the kernel would signal any process of the user's."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -82,6 +103,7 @@ def contain(memory_bytes: int) -> list[str]:
         return held
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - names are all that is needed
         raise RuntimeError("only a process with a single thread can be contained")
+    _be_first_to_go()
     _libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     layers = (("no_capabilities", _drop_capabilities), ("landlock", _landlock), ("seccomp", _seccomp))
     return [*held, *(name for name, apply in layers if apply())]
@@ -93,6 +115,12 @@ def _limit(memory_bytes: int) -> None:
     limit(resource.RLIMIT_FSIZE, 0)
     limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
     limit(resource.RLIMIT_CPU, MAX_CPU_SECONDS)
+
+
+def _be_first_to_go() -> None:
+    """Where memory runs out, the kernel ends a model's code before anything else."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def readable() -> list[Path]:
@@ -144,7 +172,7 @@ def _seccomp() -> bool:
     return int(_libc.prctl(_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(program), 0, 0)) == 0
 
 
-_LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16
@@ -167,11 +195,13 @@ def _filter(machine: str) -> Iterator[bytes]:
             if number is not None:
                 yield _op(_EQUAL, number, 0, 1) + _op(_RETURN, _ERRNO | error)
     own = os.getpid()
-    yield _unless(_CLONE[column], 0, _ANY_BIT, _CLONE_THREAD)
     yield _unless(_KILL[column], 0, _EQUAL, own)
     yield _unless(_TGKILL[column], 0, _EQUAL, own)
     yield _unless(_PRLIMIT[column], 2, _EQUAL, 0)
     yield _only_if(_PRCTL[column], 0, _EQUAL, _PR_SET_PDEATHSIG)
+    for call, commands in _SET_OWNER.items():
+        for command in commands:
+            yield _only_if(call[column], 1, _EQUAL, command)
     yield _op(_RETURN, _ALLOW)
 
 

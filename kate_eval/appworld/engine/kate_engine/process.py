@@ -1,5 +1,6 @@
 """Processes that end with the one that started them, and never return into its code."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -21,28 +22,33 @@ class Child:
 
     pid: int
     wire: Wire
+    ending: str | None = None
+    """How it ended, in words; None as long as nobody has ended it."""
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
-        except ProcessLookupError:
-            pass
 
     def end(self) -> str:
-        """Kill it, wait for its end, and say in words how it had ended if it had."""
+        """Kill it, wait for its end, and say in words how it had ended if it had; safe to call twice."""
+        if self.ending is not None:
+            return self.ending
         done, status = os.waitpid(self.pid, os.WNOHANG)
         if not done:
             self.signal(signal.SIGKILL)
             os.waitpid(self.pid, 0)
         self.wire.close()
-        return how_ended(status) if done else "it was stopped"
+        self.ending = how_ended(status) if done else "it was stopped"
+        return self.ending
 
 
 def how_ended(status: int) -> str:
     """A wait status in words."""
     if os.WIFSIGNALED(status):
-        return f"it was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+        number = os.WTERMSIG(status)
+        named = {int(known): known.name for known in signal.Signals}  # real-time signals have no names
+        return f"it was ended by {named.get(number, f'signal {number}')}"
     return f"it exited with status {os.waitstatus_to_exitcode(status)}"
 
 

@@ -5,6 +5,7 @@ socket is; DATA the agents' data, without ground truth. It ends with its standar
 """
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ import struct
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from kate_engine.wire import MAX_LINE, Wire
 
 SOCKET = "engine.sock"
 FIRST_MESSAGE_SECONDS = 60
+M_PERTURB = -6
+"""mallopt(3)"""
 
 
 def main() -> None:
@@ -62,17 +66,34 @@ def _warm_up(folder: Path, data: Path) -> None:
     from kate_engine import evaluation, session  # noqa: F401 - what sessions need is loaded once, here
     from kate_engine.world import Gate, scratch_root
 
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    # Shells are forked from here: what the databases leave in memory, they could read.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, _overwriting_freed_memory():
         scratch_root(Path(scratch), data)
         split = min((data / "datasets").glob("*.txt")).stem
         world = AppWorld(load_task_ids(split)[0], experiment_name="warm", load_ground_truth=False)
         world.execute("print(apis.supervisor.show_profile())")
         Gate()
         world.close()
+        AppWorld.close_all()
+        del world
+        gc.collect()
         get_db_home_path.cache_clear()  # it remembers paths below the scratch folder
     # The engine's frozen clock left handlers behind; a signal must end us.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _overwriting_freed_memory() -> Iterator[None]:
+    """Let the C library fill what is freed (glibc; elsewhere nothing happens)."""
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(M_PERTURB, 0xFF)
+    try:
+        yield
+    finally:
+        if set_option is not None:
+            set_option(M_PERTURB, 0)
 
 
 def _accept(listener: socket.socket, host: int, folder: Path, data: Path, sessions: dict[int, Path]) -> None:
@@ -80,9 +101,14 @@ def _accept(listener: socket.socket, host: int, folder: Path, data: Path, sessio
     if _peer(connection) != host:  # only who started us may have sessions and verdicts
         connection.close()
         return
-    scratch = Path(tempfile.mkdtemp(dir=folder, prefix="session-"))
     parent = os.getpid()
-    pid = os.fork()
+    try:
+        scratch = Path(tempfile.mkdtemp(dir=folder, prefix="session-"))
+        pid = os.fork()
+    except OSError:  # no disk or process is left for this one; the others go on
+        traceback.print_exc(file=sys.__stderr__)
+        connection.close()
+        return
     if pid:
         sessions[pid] = scratch
         connection.close()

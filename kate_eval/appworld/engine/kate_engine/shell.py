@@ -4,7 +4,8 @@ It holds no database and no ground truth. Nothing that it says is trusted: what 
 through the session's gate to the world's own process, and its printed output is only shown to the model.
 
 Source of what a shell shows: appworld 0.1.3.post1, `AppWorld.execute` and its preamble; tests compare the
-outputs of both. Departures: `requester` is not offered, output has a limit, SystemExit is an error.
+outputs of both. Departures: `requester` is not offered; output has a limit; KeyboardInterrupt is an error as
+any other; random numbers are the shell's own, so that drawing some changes no access token.
 """
 
 import ast
@@ -14,7 +15,7 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from appworld.apps import get_all_apps
 from appworld.apps.api_lib import set_local_date_and_time, set_local_random_seed
@@ -36,15 +37,18 @@ from kate_engine.text import shortened
 from kate_engine.wire import Wire
 
 FAILED = "Execution failed. Traceback:\n"
+# As the engine has them, to the line: tracebacks show these lines.
 _PREAMBLE = """
-def print(*values, **options):
-    if not options and len(values) == 1 and isinstance(values[0], (list, tuple, dict)):
-        text = json.dumps(values[0])
-        builtins.print(text if len(text) < 100 else json.dumps(values[0], indent=1))
-    else:
-        builtins.print(*values, **options)
 
-def input(*_, **__):
+
+def print(*args, **kwargs):
+    if not kwargs and len(args) == 1 and isinstance(args[0], (list, tuple, dict)):
+        indent = 1 if len(json.dumps(args[0])) >= 100 else None
+        builtins.print(json.dumps(args[0], indent=indent))
+    else:
+        builtins.print(*args, **kwargs)
+
+def input(*args, **kwargs):
     raise Exception("input(..) is not allowed. All decisions must be made autonomously.")
 """
 
@@ -83,10 +87,15 @@ class Client:
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None, **sent: Any) -> Response:
         call = {"method": method, "url": url, "headers": headers or {}, **sent}
+        for part in ("params", "data"):  # an HTTP client makes text of them; of "json" it doesn't
+            if sent.get(part):
+                call[part] = {name: _as_text(value) for name, value in sent[part].items()}
         self._wire.send({"call": call})
         answer = self._wire.receive()
         if answer is None:
             os._exit(0)
+        if "raised" in answer:
+            raise _as_raised(*answer["raised"])
         return Response(answer["status"], answer["text"])
 
     def get(self, url: str, **sent: Any) -> Response:
@@ -108,6 +117,19 @@ class Client:
     def delete(self, url: str, **sent: Any) -> Response:
         """DELETE."""
         return self._ask("delete", url, **sent)
+
+
+def _as_raised(module: str, name: str, text: str) -> Exception:
+    """What an API raised in the world's process, as it looks to the caller."""
+    kind = type(name, (Exception,), {"__module__": module, "__str__": lambda _: text})
+    return cast(Exception, kind())
+
+
+def _as_text(value: Any) -> Any:
+    """A parameter's value as httpx sends it; what JSON has no type for becomes text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _requester(wire: Wire, max_calls: int) -> Requester:
@@ -144,6 +166,7 @@ def _api(requester: Requester, app: str, name: str) -> Any:
         strict = arguments.pop("raise_on_failure", None)
         return requester.request(_app_name=app, _api_name=name, raise_on_failure=strict, **arguments)
 
+    call.__qualname__ = "_wrap_api_request.<locals>._api_request"  # tracebacks show it
     return call
 
 
@@ -197,7 +220,7 @@ class Shell:
         if result.success:
             return captured.stdout if captured.stdout.strip() else "Execution successful."
         error = result.error_before_exec or result.error_in_exec
-        return (FAILED + _traceback(error)).rstrip()
+        return FAILED + _traceback(error)
 
 
 def _traceback(error: BaseException) -> str:
@@ -214,6 +237,7 @@ def _traceback(error: BaseException) -> str:
 def run_shell(wire: Wire, now: datetime, limits: Limits) -> None:
     """Be the shell of a session: contained, one code block after another, until the session ends it."""
     shell = Shell(wire, now, limits)
+    os.dup2(0, 2)  # the engine's log is not for a model's code
     wire.send({"contained": contain(limits.memory_bytes)})
     while (message := wire.receive()) is not None:
         try:

@@ -1,4 +1,4 @@
-"""Output too long to show: its beginning and its end, and how much is missing."""
+"""What may be shown and saved: text that is not too long, in characters that every file can hold."""
 
 
 def shortened(text: str, limit: int) -> str:
@@ -10,3 +10,8 @@ def shortened(text: str, limit: int) -> str:
     left_out = len(text) - limit
     note = f"\n[... {left_out} characters left out here: print less at once, or page through it ...]\n"
     return text[:head] + note + text[-tail:] if tail else text[:head] + note
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for each lone surrogate, which no file and no log could hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,5 +1,6 @@
 """JSON lines over a socket, bounded: one object a line, no line longer than the reader allows."""
 
+import contextlib
 import json
 import select
 import socket
@@ -28,9 +29,20 @@ class Wire:
         """The file descriptor, for select."""
         return self.connection.fileno()
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Send one message; waits while the other side's buffer is full."""
-        self.connection.sendall(json.dumps(message).encode() + b"\n")
+    def send(self, message: dict[str, Any], seconds: float | None = None) -> None:
+        """Send one message; waits while the other side's buffer is full.
+
+        Raises:
+            TimeoutError: the other side did not take it in that time.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        rest = memoryview(json.dumps(message).encode() + b"\n")
+        while rest:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([], [self], [], left)[1]:
+                raise TimeoutError(f"not taken within {seconds} s")
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[self.connection.send(rest, socket.MSG_DONTWAIT) :]
 
     def receive(self, seconds: float | None = None) -> dict[str, Any] | None:
         """The next message; None at the end of the stream.

@@ -5,22 +5,35 @@ A model's code never runs here. It can only ask for the documented APIs, as an H
 
 import json
 import re
+import resource
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from appworld import AppWorld, update_root
 from appworld.api_docs import prepare_api_docs
 from appworld.apps import get_all_apps
 
+from kate_engine.process import limit
+from kate_engine.text import encodable
 from kate_engine.wire import Wire
 
 EXPERIMENT = "sample"
 """Name of the engine's experiment inside a scratch folder."""
+_SENT = ("params", "json", "data", "headers")
 METHODS = ("get", "post", "put", "patch", "delete")
 MAX_SENT = 20_000_000
 """Bytes that all API calls of a sample may send."""
+MAX_ANSWER = 8_000_000
+"""Bytes of one API call's answer."""
+MAX_SAVED = 64_000_000
+"""Bytes of a world's outputs; no honest sample comes near."""
+MEMORY_BYTES = 4 * 1024 * 1024 * 1024
+"""Address space of a world: a model's API calls can make the databases grow."""
 _NOT_FOUND = {"status": 404, "text": json.dumps({"message": "Not Found"})}
+_NO_CALL = {"status": 400, "text": json.dumps({"message": "This is no API call."})}
 _TOO_MUCH = {"status": 413, "text": json.dumps({"message": f"More than {MAX_SENT} bytes were sent."})}
+_TOO_LONG = {"status": 413, "text": json.dumps({"message": f"The answer has over {MAX_ANSWER} bytes."})}
 
 
 def scratch_root(folder: Path, data: Path) -> Path:
@@ -43,15 +56,31 @@ class Gate:
             every = {(d["method"], d["path"]) for d in prepare_api_docs(app, include_private_apis=True)}
             self._private += [(method.lower(), _pattern(path)) for method, path in every - public]
 
-    def passes(self, method: Any, url: Any) -> bool:
-        """Whether a call may reach the apps."""
-        if method not in METHODS or not isinstance(url, str):
+    def passes(self, method: str, url: str) -> bool:
+        """Whether a call may reach the apps.
+
+        Args:
+            method: of METHODS, or something else.
+            url: begins with exactly one slash; with two, the client would take an app's name for a host.
+        """
+        path = _plain(url)
+        if method not in METHODS or path is None:
             return False
-        path = "/" + url.lstrip("/").split("?")[0].split("#")[0]
         parts = path.split("/")
         if parts[1] not in self._apps or ".." in path or "" in parts[1:-1]:
             return False
         return not any(kind == method and pattern.fullmatch(path) for kind, pattern in self._private)
+
+
+def _plain(url: str) -> str | None:
+    """The path as routes see it: the client and the server both decode it. None if it hides itself."""
+    path = url.split("?")[0].split("#")[0]
+    for _ in range(4):
+        decoded = unquote(path)
+        if decoded == path:
+            return path
+        path = decoded
+    return None
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -81,33 +110,41 @@ class World:
 
     def call(self, call: dict[str, Any]) -> dict[str, Any]:
         """Make an API call and log it, as the engine's Requester would."""
-        method, url = call.get("method"), call.get("url")
+        sent = {name: call[name] for name in _SENT if call.get(name)}
+        if not all(isinstance(part, dict) for part in sent.values()):
+            return _NO_CALL
+        method, url = str(call.get("method")), "/" + str(call.get("url")).lstrip("/")
         if not self._gate.passes(method, url):
             return _NOT_FOUND
-        sent = {name: call[name] for name in ("params", "json", "data", "headers") if call.get(name)}
-        self._sent += len(json.dumps(sent))
+        self._sent += len(json.dumps(sent)) + len(url)
         if self._sent > MAX_SENT:
             return _TOO_MUCH
-        self._log(str(method), str(url), sent)
+        self._log(method, url, sent)
         try:
             response = self._world.requester.client.request(method, url, **sent)
         except Exception as ex:  # whatever a model's arguments broke in the engine, it is told
-            return {"status": 500, "text": json.dumps({"message": f"{type(ex).__name__}: {ex}"})}
+            return {"raised": [type(ex).__module__, type(ex).__qualname__, encodable(str(ex))[:2000]]}
+        if len(response.content) > MAX_ANSWER:
+            return _TOO_LONG
         return {"status": response.status_code, "text": response.text}
 
     def _log(self, method: str, url: str, sent: dict[str, Any]) -> None:
-        token = str((sent.get("headers") or {}).get("Authorization", "")).removeprefix("Bearer ")
+        token = str(sent.get("headers", {}).get("Authorization", "")).removeprefix("Bearer ")
         data: dict[str, Any] = {}
         for part in ("params", "json", "data"):
-            data |= sent.get(part) or {}
+            data |= sent.get(part, {})
         if token:
             data["access_token"] = token
         tracker = self._world.requester.request_tracker
         tracker.reset_request_count()
-        tracker.add_request(method=method, url="/" + url.lstrip("/"), data=data)
+        tracker.add_request(method=method, url=url, data=data)
 
     def save(self, steps: list[dict[str, str]]) -> dict[str, str]:
-        """Save the world's state and logs as the engine does; path below the task's folder -> content."""
+        """Save the world's state and logs as the engine does.
+
+        Returns:
+            Path below the task's folder -> content; nothing where a model has made it absurdly large.
+        """
         world = self._world
         world.environment_io = steps
         world.models.save(
@@ -120,12 +157,16 @@ class World:
         world.save_logs()
         folder = Path(world.output_directory)
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        if sum(file.stat().st_size for file in files) > MAX_SAVED:
+            return {}
         return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
 def run_world(wire: Wire, folder: Path, data: Path, task: str) -> None:
     """Be the world of a session until the session ends it."""
     scratch_root(folder, data)
+    limit(resource.RLIMIT_AS, MEMORY_BYTES)
+    limit(resource.RLIMIT_FSIZE, MAX_SAVED * 4)
     try:
         world = World(task)
     except Exception as ex:  # a process boundary: the session tells the host
