@@ -13,7 +13,7 @@ demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini worl
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m slow -s

@@ -15,7 +15,7 @@ from inspect_ai.solver import TaskState
 from inspect_ai.tool import ToolInfo
 from inspect_ai.util import sample_limits
 
-from kate_eval.errors import EpisodeError
+from kate_eval.errors import EngineError, EpisodeError
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,11 @@ async def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
     """
     episode = _LIVE.get(state.uuid)
     if episode is not None:
-        outcome = await episode.outcome()
+        try:
+            outcome = await episode.outcome()
+        except EngineError as ex:
+            state.store.set(FAILURE_KEY, str(ex))
+            return None, str(ex)
         scorable = outcome["over"] or _limit_reached()
         state.store.set(OUTCOME_KEY, outcome)
         state.store.set(FAILURE_KEY, None if scorable else "the solver ended before the entry was over")

@@ -148,7 +148,7 @@ def _landlock() -> bool:
         folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
         _libc.syscall(_LANDLOCK_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", _READ, folder), 0)
         os.close(folder)
-    held = _libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0
+    held = bool(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0)
     os.close(ruleset)
     return held
 
@@ -156,7 +156,7 @@ def _landlock() -> bool:
 def _drop_capabilities() -> bool:
     number = _CAPSET.get(platform.machine())
     header, none = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *[0] * 6)
-    return number is not None and _libc.syscall(number, header, none) == 0
+    return number is not None and bool(_libc.syscall(number, header, none) == 0)
 
 
 class _Program(ctypes.Structure):

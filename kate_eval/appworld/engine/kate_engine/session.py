@@ -92,6 +92,7 @@ class Session:
         except ConnectionError:
             pass
         if answer is None:
+            time.sleep(0.05)  # its socket closes a moment before it can be waited for
             raise RuntimeError(f"the sample's world is gone: {self._world.end()}")
         if "error" in answer:
             raise RuntimeError(answer["error"])

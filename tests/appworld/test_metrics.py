@@ -1,0 +1,66 @@
+"""TGC and SGC are the engine's own, to the digit."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import pytest
+from inspect_ai.scorer import SampleScore, Score, Value
+
+from kate_eval.appworld.data import scenario_of
+from kate_eval.appworld.metrics import appworld_metrics, completion
+from tests.appworld.conftest import Official
+
+SCORES = {
+    # (scenario, difficulty, value) of each sample -> what is reported
+    "all right": ([("a", 1, 1.0), ("a", 1, 1.0), ("b", 2, 1.0)], {"tgc": 100.0, "sgc": 100.0}),
+    "one variant wrong": ([("a", 1, 1.0), ("a", 1, 0.0), ("b", 2, 1.0)], {"tgc": 66.7, "sgc": 50.0}),
+    "per difficulty": (
+        [("a", 1, 1.0), ("b", 2, 0.0), ("c", 2, 1.0)],
+        {"tgc_difficulty_1": 100.0, "tgc_difficulty_2": 50.0, "sgc_difficulty_2": 50.0},
+    ),
+    "none": ([], {}),
+}
+
+
+@pytest.mark.xdist_group("appworld-attacks")
+def test_completion_is_the_engine_s(official: Official) -> None:
+    cases = [_case(random.Random(seed)) for seed in range(300)]
+    ours = [completion([(scenario_of(task), value) for task, value in case.items()]) for case in cases]
+    assert [list(both or ()) for both in ours] == official.ask(metrics=cases)
+
+
+def _case(random_: random.Random) -> dict[str, float]:
+    """Verdicts of up to 60 scenarios with one to three variants each."""
+    share = random_.random()
+    return {
+        f"{scenario:07x}_{variant}": float(random_.random() < share)
+        for scenario in range(random_.randint(1, 60))
+        for variant in range(1, random_.randint(1, 3) + 1)
+    }
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_reported(case: str) -> None:
+    rows, expected = SCORES[case]
+    found = _reported(rows)
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_only_difficulties_that_occur_are_reported() -> None:
+    assert "tgc_difficulty_3" not in _reported([("a", 1, 1.0)])
+
+
+def test_nothing_scored_has_no_metric() -> None:
+    assert completion([]) is None
+
+
+def _reported(rows: Sequence[tuple[str, int, float]]) -> dict[str, float]:
+    scores = [
+        SampleScore(score=Score(value=value), sample_metadata={"cluster": scenario, "difficulty": difficulty})
+        for scenario, difficulty, value in rows
+    ]
+    compute = cast(Callable[[list[SampleScore]], Value], appworld_metrics())
+    found = compute(scores)
+    assert isinstance(found, dict)
+    return {name: float(str(value)) for name, value in found.items()}
