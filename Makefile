@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 OFFICIAL := .venv-official
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test check parity bench official lock typed clean
+.PHONY: demo test attacks check parity bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks"
+
+attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m slow -s

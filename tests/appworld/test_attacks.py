@@ -28,7 +28,7 @@ from kate_eval.appworld import places
 from kate_eval.appworld.data import AppTask
 from tests.appworld.conftest import FORBIDDEN, WORLD, Open, Player, engine_processes
 
-pytestmark = pytest.mark.xdist_group("appworld-attacks")
+pytestmark = [pytest.mark.attacks, pytest.mark.xdist_group("appworld-attacks")]
 
 Solution = Callable[[str], list[str]]
 

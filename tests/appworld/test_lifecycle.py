@@ -28,7 +28,7 @@ from kate_eval.tasks.appworld import appworld
 from tests.appworld.conftest import SPLIT, WORLD, Open, engine_processes
 from tests.conftest import Scripted, output
 
-pytestmark = pytest.mark.xdist_group("appworld-evals")
+pytestmark = [pytest.mark.attacks, pytest.mark.xdist_group("appworld-evals")]
 
 PRINT = "```python\nprint(1)\n```"
 DONE = "```python\napis.supervisor.complete_task()\n```"
@@ -169,14 +169,15 @@ def test_a_killed_world_is_an_error_of_its_sample_and_others_score(
     run: Run, tasks: list[AppTask], nothing_left: None
 ) -> None:
     killed: list[int] = []
+    before = {process.pid for process in engine_processes()}
 
     def answer(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         said = sum(message.role == "assistant" for message in messages)
         first = any(tasks[0].instruction in message.text for message in messages)
         if first and said == 1:
-            # The processes with threads are worlds (their clients run one); only this sample has one now.
-            worlds = [process for process in engine_processes() if process.num_threads() > 1]
-            for world in worlds:
+            # The processes with threads are worlds (their clients run one); only this sample has a new one.
+            new = [process for process in engine_processes() if process.pid not in before]
+            for world in (process for process in new if process.num_threads() > 1):
                 killed.append(world.pid)
                 world.kill()
         return output(DONE if said else PRINT)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.appworld.conftest import LIMITS, Official, Open, Player
 
-pytestmark = pytest.mark.xdist_group("appworld-attacks")
+pytestmark = pytest.mark.xdist_group("appworld-parity")
 
 SNIPPETS = {
     "a text": "print('hello')",
