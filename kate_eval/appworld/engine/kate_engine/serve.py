@@ -59,11 +59,12 @@ def main() -> None:
 
 def _warm_up(folder: Path, data: Path) -> None:
     """Import the engine and fill its caches, by opening and closing a world."""
+    import pytest  # noqa: F401 - the evaluator imports it at its first assertion
     from appworld import AppWorld
     from appworld.apps.model_lib import get_db_home_path
     from appworld.task import load_task_ids
 
-    from kate_engine import evaluation, session  # noqa: F401 - what sessions need is loaded once, here
+    from kate_engine import evaluation, session, shell  # noqa: F401 - what sessions need is loaded once, here
     from kate_engine.world import Gate, scratch_root
 
     # Shells are forked from here: what the databases leave in memory, they could read.
@@ -77,6 +78,7 @@ def _warm_up(folder: Path, data: Path) -> None:
         AppWorld.close_all()
         del world
         gc.collect()
+        shell.offered()
         get_db_home_path.cache_clear()  # it remembers paths below the scratch folder
     # The engine's frozen clock left handlers behind; a signal must end us.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):

@@ -15,6 +15,7 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from appworld.apps import get_all_apps
@@ -132,20 +133,23 @@ def _as_text(value: Any) -> Any:
     return [_as_text(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
-def _requester(wire: Wire, max_calls: int) -> Requester:
-    """The engine's Requester with no app and no database of its own."""
+@cache
+def offered() -> tuple[Requester, Any]:
+    """The engine's Requester, with no app and no database of its own, and the APIs that ask it.
+
+    Takes a while, so the warm parent makes them; they are complete once the Requester has a Client.
+    """
     requester = Requester(
         to_db_home_path=":memory:none",
         from_db_home_path=":memory:none",
         load_apps=[],
         skip_mandatory_apps=True,
         raise_on_failure=True,
-        max_num_requests=max_calls,
     )
-    # Its own client runs a thread, which no jail would hold.
+    # Its own client runs a thread, which neither a fork nor a jail would hold.
     requester.client.__exit__(None, None, None)
-    requester.client = Client(wire)
-    return requester
+    Requester.clients.clear()
+    return requester, _apis(requester)
 
 
 def _apis(requester: Requester) -> Any:
@@ -175,7 +179,9 @@ class Shell:
 
     def __init__(self, wire: Wire, now: datetime, limits: Limits) -> None:
         self._limits = limits
-        self._requester = _requester(wire, limits.max_calls)
+        self._requester, apis = offered()
+        self._requester.client = Client(wire)
+        self._requester.request_tracker.max_num_requests = limits.max_calls
         self._guard = SafetyGuard()
         config = Config()
         config.HistoryManager.enabled = False
@@ -184,7 +190,7 @@ class Shell:
         sys.excepthook = hook
         self._shell.ast_node_interactivity = "none"
         self._shell.run_cell(TRUE_AVAILABLE_IMPORTS + _PREAMBLE)
-        self._shell.user_ns["apis"] = _apis(self._requester)
+        self._shell.user_ns["apis"] = apis
         set_local_date_and_time(now)
         set_local_random_seed(AppWorld.init_defaults.random_seed)
 
