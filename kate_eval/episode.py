@@ -188,10 +188,10 @@ async def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
 
     An entry that was not played to its end can be scored only if a limit ended it: that is the model's
     doing. Anything else (an endpoint's error, a solver's, a cancellation) is a failure, not a wrong answer.
-    Both are kept in the store, so that a log can be scored again.
+    Both are kept in the store, so that a log can be scored again; the first scorer's finding stands.
     """
     episode = _LIVE.get(state.uuid)
-    if episode is not None:
+    if episode is not None and FAILURE_KEY not in state.store:
         try:
             outcome = await episode.outcome()
         except EngineError as ex:

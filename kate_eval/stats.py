@@ -13,12 +13,18 @@ from statistics import NormalDist, fmean
 
 @dataclass(frozen=True)
 class Observed:
-    """One sample's value, the group it counts in, the cluster it is correlated within, and its entry."""
+    """One sample's value, the group it counts in, and the cluster it is correlated within.
+
+    Attributes:
+        entry: what was asked; epochs of one entry share it.
+        variants: how many entries its cluster has in the split; 0 where that says nothing.
+    """
 
     value: float
     group: str
     cluster: str
     entry: str = ""
+    variants: int = 0
 
 
 @dataclass(frozen=True)

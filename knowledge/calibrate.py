@@ -24,14 +24,17 @@ def _itself(source: str) -> Set[str]:
     return {source}
 
 
-def calibrate(items: Sequence[Experience], siblings: Siblings = _itself) -> tuple[float, str]:
+def calibrate(
+    items: Sequence[Experience], siblings: Siblings = _itself, by_class: bool = True
+) -> tuple[float, str]:
     """The threshold for the lexical embedder on these items, and how it was found, in words.
 
     Args:
         items: of one bank.
         siblings: source -> the sources that vary the same scenario, which a query must not find.
+        by_class: whether items must share a class with the query, as they must when the bank is used.
     """
-    judged = sorted(_judged(items, siblings), reverse=True)
+    judged = sorted(_judged(items, siblings, by_class), reverse=True)
     relevant = sum(label for _, label in judged)
     irrelevant = len(judged) - relevant
     if not relevant or not irrelevant:
@@ -50,15 +53,16 @@ def calibrate(items: Sequence[Experience], siblings: Siblings = _itself) -> tupl
     )
 
 
-def _judged(items: Sequence[Experience], siblings: Siblings) -> list[tuple[float, int]]:
+def _judged(items: Sequence[Experience], siblings: Siblings, by_class: bool) -> list[tuple[float, int]]:
     """(similarity, 1 if relevant else 0) of each query's nearest neighbours."""
     retriever = Retriever(_uncalibrated(items))
     stride = max(1, -(-len(items) // MAX_QUERIES))
     judged = []
     for query in items[::stride]:
         needed = query.functions
+        classes = frozenset(query.classes if by_class else ())
         found = retriever.search(
-            query.question, query.form, frozenset(query.classes), TOP, 0.0, exclude=siblings(query.source)
+            query.question, query.form, classes, TOP, 0.0, exclude=siblings(query.source)
         )
         for neighbour in found:
             shared = needed & neighbour.item.functions

@@ -2,7 +2,7 @@
 
 from inspect_ai import Task, task
 
-from kate_eval.appworld.sessions import Limits
+from kate_eval.appworld.sessions import MIB, make_limits
 from kate_eval.appworld.task import appworld_task
 from kate_eval.solvers.kate import baseline
 
@@ -23,8 +23,8 @@ def appworld(
         max_interactions: blocks of code that a sample may run.
         max_output: characters of a block's output that the model is shown.
         step_seconds: time that a block may take.
-        sample_seconds: time that a sample may take in all.
+        sample_seconds: time that a sample may take once its world is open; then it is scored as it stands.
         memory_mb: memory that a sample's code may take, in MiB.
     """
-    limits = Limits(step_seconds=step_seconds, memory_bytes=memory_mb * 1024 * 1024, max_output=max_output)
+    limits = make_limits(step_seconds=step_seconds, memory_bytes=memory_mb * MIB, max_output=max_output)
     return appworld_task(split, baseline(), limits, max_interactions, sample_seconds)

@@ -6,6 +6,7 @@ after the first block is dropped, because models go on to make up its output.
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kate_eval.episode import Call
@@ -15,11 +16,11 @@ TOOL = "python"
 MAX_CODE = 100_000
 """Characters; longer blocks are refused."""
 _THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-# Nothing in these can match in two ways: no text takes more than time in proportion to its length.
-_FENCE = re.compile(
-    r"^[ \t]*+```[ \t]*+(?:python3?|py)?+[ \t]*+\n(.*?)(?:^[ \t]*+```|\Z)", re.DOTALL | re.MULTILINE
-)
+_THOUGHT = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+"""Thinking whose opening tag stands in the prompt, as some chat templates have it."""
 _INLINE = re.compile(r"```(?:python|py)?+[ \t]*+([^`\n]++)```")
+_PYTHON = ("", "python", "python3", "py")
+"""First words after a fence that opens a block of ours; other languages' blocks are passed over."""
 _CODE = re.compile(r"\bapis\.|\bprint\(|^\s*(?:import|from|for|while|def|if)\b|^\s*\w+ *=", re.MULTILINE)
 
 
@@ -65,10 +66,13 @@ class Written:
 
 def read(text: str) -> Written:
     """Take a model's answer apart. Never raises."""
-    said = _THINK.sub("", text).strip()
-    found = _FENCE.search(said) or _INLINE.search(said)
-    if found:
-        code, thought = found[1].strip("\n"), said[: found.start()].strip()
+    said = _without_thinking(text)
+    block = next(_blocks(said), None)
+    inline = _INLINE.search(said) if block is None else None
+    if block is not None:
+        thought, code = block
+    elif inline:
+        thought, code = said[: inline.start()].strip(), inline[1]
     elif _is_bare_code(said):
         code, thought = said, ""
     else:
@@ -105,5 +109,30 @@ def _parsed(code: str) -> ast.Module | None:
 
 def all_blocks(text: str) -> list[str]:
     """All fenced blocks of a text, thinking removed."""
-    found = (match[1].strip("\n") for match in _FENCE.finditer(_THINK.sub("", text)))
+    found = (code for _, code in _blocks(_without_thinking(text)))
     return [code for code in found if code.strip() and len(code) <= MAX_CODE]
+
+
+def _without_thinking(text: str) -> str:
+    return _THOUGHT.sub("", _THINK.sub("", text)).strip()
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The fenced blocks of Python with what stands before each; the last one may be unclosed."""
+    before: list[str] = []
+    inside: list[str] = []
+    language: str | None = None  # of the block under way
+    for line in text.split("\n"):
+        mark = line.strip()
+        fence = mark.startswith("```") and "```" not in mark[3:]
+        if language is None and fence:
+            language = (mark[3:].split() or [""])[0].lower()
+        elif language is not None and mark == "```":
+            if language in _PYTHON:
+                yield "\n".join(before).strip(), "\n".join(inside).strip("\n")
+            before += ["```" + language, *inside, "```"]
+            inside, language = [], None
+        else:
+            (before if language is None else inside).append(line)
+    if language is not None and language in _PYTHON:
+        yield "\n".join(before).strip(), "\n".join(inside).strip("\n")

@@ -20,19 +20,20 @@ def percent(values: Sequence[float]) -> float:
     return round(100 * round(fmean(values), 4), 1)
 
 
-def completion(scored: Iterable[tuple[str, float]]) -> tuple[float, float] | None:
-    """Task and scenario goal completion in percent; None without samples.
+def completion(scored: Iterable[tuple[str, int, float]]) -> dict[str, float]:
+    """Task and scenario goal completion in percent ("tgc", "sgc"), as far as there are any.
+
+    A scenario counts once all its variants are scored: those that are left could hide the one that failed.
 
     Args:
-        scored: (scenario, success) of each task.
+        scored: scenario, number of its variants, and success, of each task.
     """
-    scenarios: dict[str, list[float]] = defaultdict(list)
-    for scenario, value in scored:
-        scenarios[scenario].append(value)
-    if not scenarios:
-        return None
+    scenarios: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for scenario, variants, value in scored:
+        scenarios[scenario, variants].append(value)
     every = [value for values in scenarios.values() for value in values]
-    return percent(every), percent([min(values) for values in scenarios.values()])
+    worst = [min(values) for (_, variants), values in scenarios.items() if len(values) == variants]
+    return {name: percent(values) for name, values in (("tgc", every), ("sgc", worst)) if values}
 
 
 @metric
@@ -44,10 +45,8 @@ def appworld_metrics() -> Metric:
         rows = [(dict(item.sample_metadata or {}), to_float(item.score.value)) for item in scores]
         found: dict[str, float] = {}
         for suffix, wanted in (("", DIFFICULTIES), *((f"_difficulty_{d}", (d,)) for d in DIFFICULTIES)):
-            chosen = [(m["cluster"], value) for m, value in rows if m["difficulty"] in wanted]
-            both = completion(chosen)
-            if both is not None:
-                found[f"tgc{suffix}"], found[f"sgc{suffix}"] = both
+            chosen = [(m["cluster"], m["variants"], v) for m, v in rows if m["difficulty"] in wanted]
+            found |= {f"{name}{suffix}": value for name, value in completion(chosen).items()}
         return cast(Value, found)
 
     return compute

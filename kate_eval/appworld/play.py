@@ -1,11 +1,13 @@
 """AppWorld's Episode: one user turn, in which each step is a block of code and its output."""
 
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
+import anyio
 from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 from inspect_ai.tool import ToolInfo
 
@@ -43,7 +45,7 @@ class AppWorldEpisode:
     """One attempt at one task. Made by `open_appworld`.
 
     Attributes:
-        over: whether the episode has ended: submitted, out of interactions, or out of shells.
+        over: whether the episode has ended: submitted, or out of interactions, time or shells.
         completed: whether the task was submitted.
         interactions: blocks of code run, and answers without one.
     """
@@ -58,6 +60,7 @@ class AppWorldEpisode:
         session: Session,
         limits: Limits,
         max_interactions: int,
+        sample_seconds: float,
         ticket: object,
     ) -> None:
         self.benchmark = places.BENCHMARKS[world]
@@ -71,6 +74,7 @@ class AppWorldEpisode:
         self._session = session
         self._limits = limits
         self._max_interactions = max_interactions
+        self._deadline = time.monotonic() + sample_seconds
         self._ticket: object | None = ticket
         self._started = False
         self._outcome: dict[str, Any] | None = None
@@ -141,7 +145,13 @@ class AppWorldEpisode:
         return Observation((ChatMessageUser(content=shown),), turn_over=self.over)
 
     async def _execute(self, code: str) -> str:
-        reply = await self._session.ask(self._limits.step_seconds + GRACE_SECONDS, code=code)
+        left = self._deadline - time.monotonic()
+        reply: dict[str, Any] | None = None
+        with anyio.move_on_after(max(0.0, left)):
+            reply = await self._session.ask(self._limits.step_seconds + GRACE_SECONDS, code=code)
+        if reply is None:
+            self.over = True
+            return "The time for this task is up."
         self.completed = bool(reply["completed"])
         if reply["lost"]:
             self.lost.append(str(reply["lost"]))
@@ -168,14 +178,18 @@ class AppWorldEpisode:
 
     async def close(self) -> None:
         """End the session; safe to call twice."""
-        await self._session.close()
-        ticket, self._ticket = self._ticket, None
-        if ticket is not None:
-            slots().release_on_behalf_of(ticket)
+        try:
+            await self._session.close()
+        finally:
+            ticket, self._ticket = self._ticket, None
+            if ticket is not None:
+                slots().release_on_behalf_of(ticket)
 
 
-async def open_appworld(world: str, task: AppTask, limits: Limits, max_interactions: int) -> AppWorldEpisode:
-    """Open a task's world as an episode, once the machine has room for another.
+async def open_appworld(
+    world: str, task: AppTask, limits: Limits, max_interactions: int, sample_seconds: float = 3600
+) -> AppWorldEpisode:
+    """Open a task's world as an episode, once the machine has room for another; time runs from then on.
 
     Raises:
         DatasetError: engine or data are not set up.
@@ -188,4 +202,4 @@ async def open_appworld(world: str, task: AppTask, limits: Limits, max_interacti
     except BaseException:
         slots().release_on_behalf_of(ticket)
         raise
-    return AppWorldEpisode(world, task, session, limits, max_interactions, ticket)
+    return AppWorldEpisode(world, task, session, limits, max_interactions, sample_seconds, ticket)

@@ -23,12 +23,14 @@ from inspect_ai.solver import TaskState
 
 from kate_eval.appworld.metrics import appworld_metrics
 from kate_eval.appworld.sessions import evaluate
-from kate_eval.episode import settle
+from kate_eval.episode import FAILURE_KEY, settle
+from kate_eval.errors import EngineError
 
 LAYERS = ("rlimits", "landlock", "seccomp", "no_capabilities")
 """What contains a model's code where the system has it all; the log says what held."""
 FINDING_KEY = "kate:appworld"
 """Store key: what `appworld_verdict` found of the sample."""
+NO_OUTPUTS = "The task left no outputs, or the model made them too large to evaluate: failed."
 MAX_TRACE = 4000
 """Characters of a failed test's trace in the score's explanation."""
 _TOO_FEW, _TOO_MANY = "In right but not left:", "In left but not right:"
@@ -52,15 +54,19 @@ def appworld_verdict() -> Scorer:
         if outcome is None or failure is not None:
             return Score(value=math.nan, explanation=f"Not scored, the sample failed: {failure}")
         metadata: dict[str, Any] = {
-            "failure": "never_finished",
             "interactions": outcome["interactions"],
             "shells_lost": len(outcome["shells_lost"]),
             "contained": outcome["contained"],
         }
-        state.store.set(FINDING_KEY, metadata)
         if not outcome["files"]:
-            return Score(value=INCORRECT, explanation="The task left no outputs.", metadata=metadata)
-        report = await evaluate(state.metadata["world"], str(state.sample_id), outcome["files"])
+            metadata["failure"] = "missing_change" if outcome["completed"] else "never_finished"
+            state.store.set(FINDING_KEY, metadata)
+            return Score(value=INCORRECT, explanation=NO_OUTPUTS, metadata=metadata)
+        try:
+            report = await evaluate(state.metadata["world"], str(state.sample_id), outcome["files"])
+        except EngineError as ex:
+            state.store.set(FAILURE_KEY, str(ex))
+            return Score(value=math.nan, explanation=f"Not scored, the evaluation failed: {ex}")
         metadata |= {"failure": failure_of(report, outcome["completed"]), "tests": _tests(report)}
         state.store.set(FINDING_KEY, metadata)
         return Score(

@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ import anyio
 import psutil
 from anyio.lowlevel import RunVar
 from anyio.streams.buffered import BufferedByteReceiveStream
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kate_eval.appworld import places
-from kate_eval.errors import EngineError
+from kate_eval.errors import ConfigurationError, EngineError
 
 START_SECONDS = 180
 OPEN_SECONDS = 180
@@ -33,25 +35,55 @@ EVALUATE_SECONDS = 180
 GRACE_SECONDS = 150
 """Beyond a step's own time: what the engine needs to replace a shell, and to ask its world."""
 MAX_REPLY = 256 * 1024 * 1024
-SESSION_BYTES = 200 * 1024 * 1024
+MIB = 1024 * 1024
+SESSION_BYTES = 200 * MIB
 """Memory that a session of an honest sample needs, rounded up (benchmarks/README.md has the measure)."""
 MAX_SESSIONS = 64
 _PREFIX = "kate-appworld-"
+_LOCK = "host.lock"
+_CGROUP = Path("/sys/fs/cgroup")
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(BaseModel):
     """What a model's code may use."""
 
-    step_seconds: int = 100
-    memory_bytes: int = 1536 * 1024 * 1024
-    max_output: int = 40_000
-    max_calls: int = 1000
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_seconds: int = Field(default=100, ge=1)
+    """Time for a block of code."""
+    memory_bytes: int = Field(default=1536 * MIB, ge=512 * MIB)
+    """Address space of the shell; the engine's own modules take some 300 MiB of it."""
+    max_output: int = Field(default=40_000, ge=100)
+    """Characters of a block's output that are shown."""
+    max_calls: int = Field(default=1000, ge=1)
+    """API calls of a block."""
+
+
+def make_limits(**values: int) -> Limits:
+    """Limits as a user wrote them.
+
+    Raises:
+        ConfigurationError: one is too low.
+    """
+    try:
+        return Limits(**values)
+    except ValidationError as ex:
+        first = ex.errors()[0]
+        raise ConfigurationError(f"AppWorld's {first['loc'][0]}={first['input']}: {first['msg']}") from ex
 
 
 def session_limit() -> int:
     """How many sessions may be open at once: half of the free memory, by what one needs; 1 to 64."""
-    return max(1, min(MAX_SESSIONS, int(psutil.virtual_memory().available) // 2 // SESSION_BYTES))
+    return max(1, min(MAX_SESSIONS, _free_memory() // 2 // SESSION_BYTES))
+
+
+def _free_memory() -> int:
+    """Bytes that this machine has left, or that the container's limit leaves (cgroup 2)."""
+    free = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((_CGROUP / "memory.max").read_text())
+        free = min(free, limit - int((_CGROUP / "memory.current").read_text()))
+    return max(0, free)
 
 
 class _Process:
@@ -82,6 +114,8 @@ class _Process:
         _sweep()
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._folder = folder
+        self._lock_file = FileLock(folder / _LOCK)
+        self._lock_file.acquire()
         with (folder / "engine.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [places.engine_python(), "-m", "kate_engine.serve", folder, places.agents_data(self.world)],
@@ -95,15 +129,18 @@ class _Process:
             )
         timer = threading.Timer(START_SECONDS, self._process.kill)
         timer.start()
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        timer.cancel()
+        try:
+            line = self._process.stdout.readline() if self._process.stdout else b""
+        finally:
+            in_time = timer.is_alive()
+            timer.cancel()
         if b"ready" not in line:
             said = (folder / "engine.log").read_text(errors="replace")[-2000:]
             self.stop()
+            how = "ended while it started" if in_time else f"did not start within {START_SECONDS} s"
             raise EngineError(
-                f"The AppWorld engine did not start within {START_SECONDS} s. It said:\n{said}\n"
-                "If its environment is damaged, set it up again: kate appworld setup --force"
+                f"The AppWorld engine {how}. It said:\n{said}\nIf its environment in "
+                f"{places.engine_folder()} is damaged, remove that folder and run: kate appworld setup"
             )
 
     def stop(self) -> None:
@@ -120,11 +157,13 @@ class _Process:
                 process.wait()
             process.stdout.close()
         if folder is not None:
+            self._lock_file.release()
             shutil.rmtree(folder, ignore_errors=True)
 
 
 _PROCESSES = {world: _Process(world) for world in places.SPLITS}
 _SESSIONS: RunVar[anyio.CapacityLimiter] = RunVar("sessions")
+_QUESTIONS: RunVar[anyio.CapacityLimiter] = RunVar("questions")
 
 
 def stop_engines() -> None:
@@ -137,11 +176,14 @@ atexit.register(stop_engines)
 
 
 def _sweep() -> None:
-    """Remove the folders of processes that were killed before they could."""
+    """Remove the folders of processes that were killed before they could: nobody holds their locks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+        lock = FileLock(folder / _LOCK)
+        with contextlib.suppress(Timeout, OSError):
+            if time.time() - folder.stat().st_mtime > START_SECONDS:  # a new one may not have its lock yet
+                lock.acquire(timeout=0)
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
 
 
 class Session:
@@ -201,11 +243,16 @@ async def connect(world: str) -> Session:
 
 def slots() -> anyio.CapacityLimiter:
     """The machine's room for sessions; episodes wait here where too many are open."""
+    return _limiter(_SESSIONS, session_limit)
+
+
+def _limiter(of_loop: RunVar[anyio.CapacityLimiter], size: Callable[[], int]) -> anyio.CapacityLimiter:
+    """The limiter of this event loop."""
     try:
-        return _SESSIONS.get()
+        return of_loop.get()
     except LookupError:
-        limiter = anyio.CapacityLimiter(session_limit())
-        _SESSIONS.set(limiter)
+        limiter = anyio.CapacityLimiter(size())
+        of_loop.set(limiter)
         return limiter
 
 
@@ -218,7 +265,7 @@ async def open_session(world: str, task: str, limits: Limits) -> Session:
     """
     session = await connect(world)
     try:
-        session.opened = await session.ask(OPEN_SECONDS, task=task, limits=asdict(limits))
+        session.opened = await session.ask(OPEN_SECONDS, task=task, limits=limits.model_dump())
     except BaseException:
         await session.close()
         raise
@@ -226,8 +273,8 @@ async def open_session(world: str, task: str, limits: Limits) -> Session:
 
 
 async def ask_once(world: str, seconds: float, **message: Any) -> dict[str, Any]:
-    """One question to the engine that needs no session of a world."""
-    async with _once(world) as session:
+    """One question to the engine that needs no session of a world; as many at once as there are cores."""
+    async with _limiter(_QUESTIONS, lambda: os.cpu_count() or 1), _once(world) as session:
         return await session.ask(seconds, **message)
 
 

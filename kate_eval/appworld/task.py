@@ -1,6 +1,6 @@
 """The AppWorld task's parts: samples, the episode that its setup opens, and what the log must say."""
 
-from dataclasses import asdict
+from collections import Counter
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -32,19 +32,21 @@ def appworld_task(
         ConfigurationError: an unknown split, or a limit below 1.
         DatasetError: engine or data are not set up, or damaged (the message names the remedy).
     """
-    for name, value in (("max_interactions", max_interactions), ("step_seconds", limits.step_seconds)):
+    for name, value in (("max_interactions", max_interactions), ("sample_seconds", sample_seconds)):
         if value < 1:
             raise ConfigurationError(f"-T {name}={value}: it must be 1 or more")
     world = places.world_of(split)
     tasks = data.load(split)
+    variants = Counter(task.scenario for task in tasks)
     return Task(
-        dataset=MemoryDataset([sample_of(task, world) for task in tasks], name=f"AppWorld {split}"),
-        setup=open_world(asdict(limits), max_interactions),
+        dataset=MemoryDataset(
+            [sample_of(task, world, variants[task.scenario]) for task in tasks], name=f"AppWorld {split}"
+        ),
+        setup=open_world(limits.model_dump(), max_interactions, sample_seconds),
         solver=default_solver,
         cleanup=_close,
         scorer=[appworld_verdict(), appworld_counts(), run_counters()],
         config=DEFAULTS,
-        time_limit=sample_seconds,
         fail_on_error=False,
         score_on_error=True,
         version=TASK_VERSION,
@@ -61,8 +63,11 @@ def appworld_task(
     )
 
 
-def sample_of(task: data.AppTask, world: str) -> Sample:
-    """The Inspect sample of a task. The episode gives the messages; the input is for people."""
+def sample_of(task: data.AppTask, world: str, variants: int) -> Sample:
+    """The Inspect sample of a task, with the number of its scenario's variants in the split.
+
+    The episode gives the messages; the input is for people.
+    """
     return Sample(
         id=task.id,
         input=task.instruction,
@@ -70,6 +75,7 @@ def sample_of(task: data.AppTask, world: str) -> Sample:
             "category": f"difficulty_{task.difficulty}",
             "cluster": task.scenario,
             "difficulty": task.difficulty,
+            "variants": variants,
             "question": task.asks,
             "world": world,
             "mode": MODE,
@@ -78,13 +84,14 @@ def sample_of(task: data.AppTask, world: str) -> Sample:
 
 
 @solver
-def open_world(limits: dict[str, int], max_interactions: int) -> Solver:
+def open_world(limits: dict[str, int], max_interactions: int, sample_seconds: int) -> Solver:
     """Open the sample's world; runs before whatever solver the user chose."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         world = state.metadata["world"]
         task = data.load_task(world, str(state.sample_id))
-        open_episode(state, await open_appworld(world, task, Limits(**limits), max_interactions))
+        bounds = Limits(**limits), max_interactions, sample_seconds
+        open_episode(state, await open_appworld(world, task, *bounds))
         benchmark = places.BENCHMARKS[world]
         sample = {"benchmark": benchmark, "entry": task.id, "epoch": state.epoch, "mode": MODE}
         state.store.set(SAMPLE_KEY, sample)

@@ -77,15 +77,28 @@ def _appworld_headline(observed: Sequence[Observed]) -> Weights:
 
 
 def _appworld_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
-    """TGC, SGC, and TGC per difficulty. The cluster of an observation is its scenario."""
-    scenarios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """TGC and SGC, overall and per difficulty. The cluster of an observation is its scenario."""
+    found = _sgc("sgc", observed)
+    for group in sorted({item.group for item in observed}):
+        found[group] = weighted_mean(observed, {group: 1.0})
+        found |= _sgc(f"sgc_{group}", [item for item in observed if item.group == group])
+    return found
+
+
+def _sgc(name: str, observed: Sequence[Observed]) -> dict[str, Estimate]:
+    """The minimum over a scenario's variants, each of which counts by its mean over the epochs.
+
+    As in the log, scenarios with a variant that was not scored are left out.
+    """
+    scenarios: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for item in observed:
-        scenarios[item.cluster][item.entry].append(item.value)
-    # The minimum over a scenario's variants, each of which counts by its mean over the epochs.
-    worst = [Observed(min(map(fmean, tasks.values())), "sgc", name) for name, tasks in scenarios.items()]
-    groups = sorted({item.group for item in observed})
-    found = {"sgc": weighted_mean(worst, {"sgc": 1.0})} if worst else {}
-    return found | {group: weighted_mean(observed, {group: 1.0}) for group in groups}
+        scenarios[item.cluster, item.variants][item.entry].append(item.value)
+    worst = [
+        Observed(min(map(fmean, tasks.values())), name, scenario)
+        for (scenario, variants), tasks in scenarios.items()
+        if len(tasks) == variants
+    ]
+    return {name: weighted_mean(worst, {name: 1.0})} if worst else {}
 
 
 def _appworld_title(metadata: Mapping[str, Any]) -> str:

@@ -181,7 +181,7 @@ def _sample(summary: EvalSampleSummary, scorer: str) -> SampleRow:
     if verdict is not None and scored and not summary.error:
         value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
         place = summary.metadata["category"], summary.metadata["cluster"]
-        observed = Observed(value, *place, entry=str(summary.id))
+        observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
     counted = scores.get("run_counters")
     counters = counted.value if counted and isinstance(counted.value, dict) else {}
     return SampleRow(

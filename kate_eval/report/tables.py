@@ -15,7 +15,12 @@ def percent(estimate: Estimate | None) -> str:
     if estimate is None:
         return "-"
     low, high = estimate.proportion_interval()
-    return f"{100 * estimate.mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{_percent(estimate.mean)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _percent(mean: float) -> str:
+    """A mean in percent with one decimal, rounded to four digits first as AppWorld's engine does."""
+    return f"{100 * round(mean, 4):.1f}"
 
 
 def difference(estimate: Estimate | None) -> str:
@@ -43,7 +48,7 @@ def _cells(row: Row, names: Sequence[str]) -> list[str]:
         solver,
         f"{row.run.benchmark.labels.get(row.headline, row.headline)} {percent(row.scores.get(row.headline))}",
         str(row.scores[row.headline].n) if row.headline in row.scores else "0",
-        *(_number(mean and 100 * mean) for mean in means),
+        *("-" if mean is None else _percent(mean) for mean in means),
         difference(row.difference),
         _number(row.means.get("requests")),
         _number(row.means.get("tokens"), ",.0f"),

@@ -42,7 +42,7 @@ def build_appworld_bank(split: str = "train", rewritten: Mapping[str, Sequence[A
     items = [item for task in tasks if (item := trajectory(world, task, rewritten or {})) is not None]
     if not items:
         raise BankError(f"None of the {len(tasks)} tasks of {split} has a solution that runs")
-    threshold, how = calibrate(items, lambda source: _variants(tasks, source))
+    threshold, how = calibrate(items, lambda source: _variants(tasks, source), by_class=False)
     return make_bank(
         items,
         benchmark=places.BENCHMARKS[world],

@@ -9,7 +9,6 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,7 +117,7 @@ def open_player(portal: BlockingPortal) -> Iterator[Open]:
     players: list[Player] = []
 
     def open_one(task: str, **changed: int) -> Player:
-        players.append(Player(portal, task, replace(LIMITS, **changed)))
+        players.append(Player(portal, task, LIMITS.model_copy(update=changed)))
         return players[-1]
 
     yield open_one

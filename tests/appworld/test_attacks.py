@@ -15,6 +15,7 @@ import os
 import re
 import sqlite3
 import tempfile
+import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -525,3 +526,32 @@ def test_after_all_attacks_nothing_is_left(attacked: Player, bystander: Player) 
     assert len(left) <= 20  # the shells of sessions that are still open
     assert not list(Path(tempfile.gettempdir()).glob("kate-attack*"))
     assert not list(Path("/dev/shm").glob("*kate-attack*"))
+
+
+def test_a_shell_inherits_nothing_open_but_its_connection(open_player: Open, task: str) -> None:
+    player = open_player(task)
+    code = """
+    import os
+    for number in range(3, 256):
+        try:
+            print(oct(os.fstat(number).st_mode & 0o170000))
+        except OSError:
+            pass
+    """
+    kinds = set(player.run(textwrap.dedent(code)).split())
+    assert kinds <= {"0o140000"}, kinds  # sockets: its own connection, and IPython's to itself
+
+
+def test_limits_of_others_are_out_of_reach_by_any_pointer(open_player: Open, task: str) -> None:
+    player = open_player(task)
+    # A filter that looked at half of the pointer would take one that ends in zeros for none.
+    code = """
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    page = libc.mmap(0x100000000, 4096, 3, 0x32, -1, 0)
+    libc.syscall.argtypes = [ctypes.c_long] * 5
+    print(hex(page), [libc.syscall(302, pid, 7, page, 0) for pid in PIDS])
+    """
+    pids = [player.world_pid, os.getpid(), 0]
+    code = textwrap.dedent(code).replace("PIDS", str(pids))
+    assert player.run(PRELUDE + code).strip() == "0x100000000 [-1, -1, -1]"

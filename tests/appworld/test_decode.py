@@ -22,10 +22,16 @@ READ = {
     "<thinking>a\nb</thinking>Go.\n```python\nx = 1\n```": ("Go.", "x = 1"),
     "apis.supervisor.complete_task()": ("", "apis.supervisor.complete_task()"),
     "x = 1\nprint(x)": ("", "x = 1\nprint(x)"),
+    "```json\n{}\n```\nThen:\n```python\nx = 1\n```": ("```json\n{}\n```\nThen:", "x = 1"),
+    "```bash\nls\n```\nNow:\n```\nx = 1\n```": ("```bash\nls\n```\nNow:", "x = 1"),
+    "```Python\nx = 1\n```": ("", "x = 1"),
+    "```python title=a.py\nx = 1\n```": ("", "x = 1"),
+    "I think:\n```python\nx = 0\n```\n</think>\n```python\nx = 1\n```": ("", "x = 1"),
     "Go: ```apis.supervisor.complete_task()```": ("Go:", "apis.supervisor.complete_task()"),
 }
 
 NO_CODE = {
+    "```bash\nls\n```": "no code block",
     "": "no code block",
     "Hello": "no code block",
     "I am done.": "no code block",

@@ -1,6 +1,7 @@
 """TGC and SGC are the engine's own, to the digit."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -26,8 +27,17 @@ SCORES = {
 @pytest.mark.xdist_group("appworld-attacks")
 def test_completion_is_the_engine_s(official: Official) -> None:
     cases = [_case(random.Random(seed)) for seed in range(300)]
-    ours = [completion([(scenario_of(task), value) for task, value in case.items()]) for case in cases]
-    assert [list(both or ()) for both in ours] == official.ask(metrics=cases)
+    assert [list(_completion(case).values()) for case in cases] == official.ask(metrics=cases)
+
+
+def _completion(case: dict[str, float]) -> dict[str, float]:
+    variants = Counter(map(scenario_of, case))
+    return completion([(scenario_of(t), variants[scenario_of(t)], value) for t, value in case.items()])
+
+
+def test_a_scenario_with_an_unscored_variant_says_nothing_of_scenarios() -> None:
+    assert completion([("a", 3, 1.0), ("a", 3, 1.0), ("b", 1, 0.0)]) == {"tgc": 66.7, "sgc": 0.0}
+    assert completion([("a", 3, 1.0)]) == {"tgc": 100.0}
 
 
 def _case(random_: random.Random) -> dict[str, float]:
@@ -52,12 +62,20 @@ def test_only_difficulties_that_occur_are_reported() -> None:
 
 
 def test_nothing_scored_has_no_metric() -> None:
-    assert completion([]) is None
+    assert completion([]) == {}
 
 
 def _reported(rows: Sequence[tuple[str, int, float]]) -> dict[str, float]:
+    variants = Counter(scenario for scenario, _, _ in rows)
     scores = [
-        SampleScore(score=Score(value=value), sample_metadata={"cluster": scenario, "difficulty": difficulty})
+        SampleScore(
+            score=Score(value=value),
+            sample_metadata={
+                "cluster": scenario,
+                "difficulty": difficulty,
+                "variants": variants[scenario],
+            },
+        )
         for scenario, difficulty, value in rows
     ]
     compute = cast(Callable[[list[SampleScore]], Value], appworld_metrics())

@@ -11,6 +11,7 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
 
 from kate_eval.appworld.data import AppTask
 from kate_eval.appworld.scorer import appworld_verdict, failure_of
+from kate_eval.errors import ConfigurationError
 from kate_eval.tasks.appworld import appworld
 from tests.appworld.conftest import SPLIT
 from tests.conftest import Scripted, output
@@ -106,11 +107,45 @@ def test_a_limit_ends_a_sample_that_is_scored_as_it_stands(
     assert [kind for _, kind in verdicts(log)] == ["never_finished"]
 
 
-def test_a_time_limit_ends_a_step_that_does_not_end(run: Run, tasks: list[AppTask]) -> None:
+@pytest.mark.parametrize("whose", ["the task's", "Inspect's"])
+def test_a_time_limit_ends_a_step_that_does_not_end(whose: str, run: Run, tasks: list[AppTask]) -> None:
     model = scripted({tasks[0].instruction: ["```python\nwhile True:\n    pass\n```"]}).model()
-    log = run(appworld(SPLIT, step_seconds=60, sample_seconds=2), model, limit=1)
-    assert log.samples is not None and log.samples[0].limit is not None
+    own = whose == "the task's"
+    task = appworld(SPLIT, step_seconds=60, sample_seconds=2 if own else 3600)
+    log = run(task, model, limit=1, **({} if own else {"time_limit": 2}))
+    assert log.samples is not None and (log.samples[0].limit is None) == own
     assert [kind for _, kind in verdicts(log)] == ["never_finished"]
+
+
+def test_outputs_too_large_to_evaluate_are_a_failure_and_no_error(run: Run, tasks: list[AppTask]) -> None:
+    flood = """```python
+passwords = {a["account_name"]: a["password"] for a in apis.supervisor.show_account_passwords()}
+email = apis.supervisor.show_profile()["email"]
+token = apis.simple_note.login(username=email, password=passwords["simple_note"])["access_token"]
+for number in range(24):
+    note = {"title": f"flood {number}", "content": '"' * 800_000, "access_token": token}
+    apis.simple_note.create_note(**note)
+```"""
+    model = scripted({tasks[0].instruction: [flood, DONE]}).model()
+    log = run(appworld(SPLIT), model, limit=1)
+    [sample] = log.samples or []
+    assert sample.error is None and (sample.scores or {})["appworld_verdict"].value == "I"
+    assert "too large" in str((sample.scores or {})["appworld_verdict"].explanation)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_interactions", 0),
+        ("sample_seconds", 0),
+        ("step_seconds", 0),
+        ("max_output", -1),
+        ("memory_mb", 1),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_before_the_first_sample(name: str, value: int) -> None:
+    with pytest.raises(ConfigurationError, match=str(value)):
+        appworld(SPLIT, **{name: value})
 
 
 def test_a_sample_that_failed_is_not_scored_but_counted(run: Run, tasks: list[AppTask]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,13 @@ def pieces(solution: str) -> list[str]:
     """
     blocks: list[str] = []
     waiting: list[str] = []
-    for statement in _body(solution):
+    body = _body(solution)
+    callers = {"apis", "requester"} | {s.name for s in body if isinstance(s, ast.FunctionDef)}
+    for statement in body:
         waiting.append(ast.unparse(statement))
-        shown = _shown(statement)
-        if not _calls_api(statement) or isinstance(statement, ast.FunctionDef):
+        if isinstance(statement, ast.FunctionDef) or not _calls(statement, callers):
             continue
-        blocks.append("\n".join([*waiting, *shown]))
+        blocks.append("\n".join([*waiting, *_shown(statement)]))
         waiting = []
     return [*blocks, "\n".join(waiting)] if waiting else blocks
 
@@ -83,11 +85,15 @@ def _body(solution: str) -> list[ast.stmt]:
     return before
 
 
-def _calls_api(statement: ast.stmt) -> bool:
-    """Whether it calls an API, or a function defined before (which may)."""
-    calls = (node.func for node in ast.walk(statement) if isinstance(node, ast.Call))
-    roots = (ast.unparse(call).split(".")[0].split("(")[0] for call in calls)
-    return any(root == "apis" or root not in dir(__builtins__) for root in roots)
+def _calls(statement: ast.stmt, names: Set[str]) -> bool:
+    """Whether it calls one of these names, or something of theirs."""
+    for node in ast.walk(statement):
+        called = node.func if isinstance(node, ast.Call) else None
+        while isinstance(called, ast.Attribute):
+            called = called.value
+        if isinstance(called, ast.Name) and called.id in names:
+            return True
+    return False
 
 
 def _shown(statement: ast.stmt) -> list[str]:

@@ -12,6 +12,7 @@ import os
 import platform
 import resource
 import site
+import stat
 import struct
 import sys
 import sysconfig
@@ -95,8 +96,9 @@ def contain(memory_bytes: int) -> list[str]:
         The layers that hold; of LAYERS.
 
     Raises:
-        RuntimeError: other threads run, which the kernel would leave outside.
+        RuntimeError: other threads run, which the kernel would leave outside, or a file is open.
     """
+    _refuse_open_files()
     _limit(memory_bytes)
     held = ["rlimits"]
     if sys.platform != "linux":
@@ -107,6 +109,21 @@ def contain(memory_bytes: int) -> list[str]:
     _libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     layers = (("no_capabilities", _drop_capabilities), ("landlock", _landlock), ("seccomp", _seccomp))
     return [*held, *(name for name, apply in layers if apply())]
+
+
+def keep_only(*descriptors: int) -> None:
+    """Close everything else that is open, but for the standard streams."""
+    kept = sorted({0, 1, 2, *descriptors})
+    for number, following in zip(kept, [*kept[1:], 1 << 20], strict=True):
+        os.closerange(number + 1, following)
+
+
+def _refuse_open_files() -> None:
+    """No layer holds for what is open already."""
+    for number in range(3, MAX_OPEN_FILES):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(mode := os.fstat(number).st_mode) or stat.S_ISDIR(mode):
+                raise RuntimeError(f"file descriptor {number} is an open file or folder")
 
 
 def _limit(memory_bytes: int) -> None:
@@ -197,7 +214,7 @@ def _filter(machine: str) -> Iterator[bytes]:
     own = os.getpid()
     yield _unless(_KILL[column], 0, _EQUAL, own)
     yield _unless(_TGKILL[column], 0, _EQUAL, own)
-    yield _unless(_PRLIMIT[column], 2, _EQUAL, 0)
+    yield _unless_null(_PRLIMIT[column], 2)
     yield _only_if(_PRCTL[column], 0, _EQUAL, _PR_SET_PDEATHSIG)
     for call, commands in _SET_OWNER.items():
         for command in commands:
@@ -209,6 +226,13 @@ def _unless(number: int, argument: int, test: int, value: int) -> bytes:
     """Deny a call unless its argument (the low 32 bits) passes the test."""
     body = _op(_LOAD, _FIRST_ARGUMENT + 8 * argument) + _op(test, value, 1, 0)
     return _op(_EQUAL, number, 0, 4) + body + _op(_RETURN, _ERRNO | _EPERM) + _op(_LOAD, _NUMBER)
+
+
+def _unless_null(number: int, argument: int) -> bytes:
+    """Deny a call unless its argument, a pointer, is null in both its halves."""
+    low, high = _FIRST_ARGUMENT + 8 * argument, _FIRST_ARGUMENT + 8 * argument + 4
+    body = _op(_LOAD, low) + _op(_EQUAL, 0, 0, 2) + _op(_LOAD, high) + _op(_EQUAL, 0, 1, 0)
+    return _op(_EQUAL, number, 0, 6) + body + _op(_RETURN, _ERRNO | _EPERM) + _op(_LOAD, _NUMBER)
 
 
 def _only_if(number: int, argument: int, test: int, value: int) -> bytes:

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import sys
 import tempfile
@@ -77,12 +78,19 @@ def _warm_up(folder: Path, data: Path) -> None:
         world.close()
         AppWorld.close_all()
         del world
+        _close_databases()
         gc.collect()
         shell.offered()
         get_db_home_path.cache_clear()  # it remembers paths below the scratch folder
     # The engine's frozen clock left handlers behind; a signal must end us.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _close_databases() -> None:
+    """Close what the engine keeps open: a shell would inherit it, past every restriction on opening files."""
+    for connection in [found for found in gc.get_objects() if isinstance(found, sqlite3.Connection)]:
+        connection.close()
 
 
 @contextlib.contextmanager

@@ -45,6 +45,7 @@ class Session:
         self._steps: list[dict[str, str]] = []
         self._restarts = 0
         self._calls = 0
+        self._overrun = False
         self._contained: list[str] = []
         # Before there is a world: a shell forked later is forked from here, where no database was loaded.
         self._world = fork(
@@ -87,7 +88,9 @@ class Session:
                 self._world.wire.send(message, seconds)
             if self._world.ending is None:
                 answer = self._world.wire.receive(seconds)
-        except (TimeoutError, WireError) as ex:
+        except TimeoutError as ex:
+            raise _WorldOverrunError(f"the sample's world gave {ex}") from ex
+        except WireError as ex:
             raise RuntimeError(f"the sample's world has failed: {ex}") from ex
         except ConnectionError:
             pass
@@ -113,6 +116,14 @@ class Session:
         lost = None
         try:
             output = self._run(code)
+        except _WorldOverrunError:
+            # The model's own call did that: the sample is over and has failed, or a model could choose not
+            # to be scored.
+            self._overrun = True
+            self._world.end()
+            self._end_shell()
+            lost = f"an API call took over {WORLD_SECONDS} s; the task's world was given up"
+            return {"output": lost, "completed": False, "lost": lost, "over": True, "calls": self._calls}
         except _ShellLostError as ex:
             lost = str(ex)
             output = encodable(f"Execution failed: {ex}. {_LOST}")
@@ -194,6 +205,8 @@ class Session:
     def finish(self) -> dict[str, Any]:
         """Stop the shell; the world's outputs, file by file."""
         self._end_shell()
+        if self._overrun:
+            return {"files": {}}
         return {"files": self._ask_world({"save": self._steps}, SAVE_SECONDS)["files"]}
 
 
@@ -205,6 +218,10 @@ def depth(value: Any) -> int:
         levels += 1
         level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return levels
+
+
+class _WorldOverrunError(RuntimeError):
+    """The world did not answer in time."""
 
 
 class _ShellLostError(Exception):

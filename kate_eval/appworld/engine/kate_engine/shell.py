@@ -33,7 +33,7 @@ from IPython.terminal.embed import InteractiveShellEmbed
 from IPython.utils.capture import capture_output
 from traitlets.config.loader import Config
 
-from kate_engine.jail import contain
+from kate_engine.jail import contain, keep_only
 from kate_engine.text import shortened
 from kate_engine.wire import Wire
 
@@ -242,6 +242,7 @@ def _traceback(error: BaseException) -> str:
 
 def run_shell(wire: Wire, now: datetime, limits: Limits) -> None:
     """Be the shell of a session: contained, one code block after another, until the session ends it."""
+    keep_only(wire.fileno())
     shell = Shell(wire, now, limits)
     os.dup2(0, 2)  # the engine's log is not for a model's code
     wire.send({"contained": contain(limits.memory_bytes)})

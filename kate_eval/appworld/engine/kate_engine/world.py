@@ -26,8 +26,8 @@ MAX_SENT = 20_000_000
 """Bytes that all API calls of a sample may send."""
 MAX_ANSWER = 8_000_000
 """Bytes of one API call's answer."""
-MAX_SAVED = 64_000_000
-"""Bytes of a world's outputs; no honest sample comes near."""
+MAX_SAVED = 32_000_000
+"""Bytes of a world's outputs as they are sent; no honest sample comes near."""
 MEMORY_BYTES = 4 * 1024 * 1024 * 1024
 """Address space of a world: a model's API calls can make the databases grow."""
 _NOT_FOUND = {"status": 404, "text": json.dumps({"message": "Not Found"})}
@@ -101,12 +101,17 @@ class World:
         return str(self._world.task.datetime.isoformat())
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Answer one message of the session."""
-        if "call" in message:
-            return self.call(message["call"])
-        if "completed" in message:
-            return {"completed": self._world.task_completed()}
-        return {"files": self.save(message["save"])}
+        """Answer one message of the session; "error" for what is no fault of the model's."""
+        try:
+            if "call" in message:
+                return self.call(message["call"])
+            if "completed" in message:
+                return {"completed": self._world.task_completed()}
+            return {"files": self.save(message["save"])}
+        except MemoryError:  # only a model's calls make a world that large
+            return {"files": {}} if "save" in message else _TOO_MUCH
+        except Exception as ex:  # a process boundary: a full disk, for instance
+            return {"error": f"{type(ex).__name__}: {ex}"}
 
     def call(self, call: dict[str, Any]) -> dict[str, Any]:
         """Make an API call and log it, as the engine's Requester would."""
@@ -156,10 +161,12 @@ class World:
         )
         world.save_logs()
         folder = Path(world.output_directory)
-        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-        if sum(file.stat().st_size for file in files) > MAX_SAVED:
+        paths = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        if sum(file.stat().st_size for file in paths) > MAX_SAVED:
             return {}
-        return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
+        files = {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in paths}
+        # Escaping can make more of them than the files hold.
+        return files if len(json.dumps(files)) <= MAX_SAVED else {}
 
 
 def run_world(wire: Wire, folder: Path, data: Path, task: str) -> None:
