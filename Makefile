@@ -48,7 +48,8 @@ $(VENV)/.base: requirements/base.txt pyproject.toml kate_eval/bfcl/requirements.
 	touch $@
 
 # AppWorld's engine and mini world go to the user's cache folder (or $$KATE_EVAL_CACHE), not below .venv.
-$(VENV)/.mini: $(VENV)/.base kate_eval/appworld/requirements.txt $(wildcard $(ENGINE)/kate_engine/mini/*.py)
+$(VENV)/.mini: $(VENV)/.base kate_eval/appworld/requirements.txt \
+		$(wildcard $(ENGINE)/kate_engine/mini/*.py $(ENGINE)/kate_engine/mini/scenarios/*.py)
 	$(BIN)/kate appworld setup --mini
 	touch $@
 

@@ -1,5 +1,6 @@
 """The `kate` command (alias `kate-eval`). Heavy imports happen inside the commands that need them."""
 
+import errno
 import importlib.util
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from kate_eval.appworld.commands import appworld
 from kate_eval.errors import ConfigurationError, KateError, unknown
 
 console = Console()
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 class _Group(click.Group):
@@ -26,8 +28,9 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except KateError as ex:
             raise click.ClickException(str(ex)) from ex
-        except OSError as ex:  # a full disk, a folder that can't be written: the message names the file
-            raise click.ClickException(f"{ex}. Free the disk or choose another folder") from ex
+        except OSError as ex:  # the message names the file
+            remedy = ". Free the disk or choose another folder" if ex.errno in _NO_ROOM else ""
+            raise click.ClickException(f"{ex}{remedy}") from ex
 
 
 @click.group(cls=_Group)

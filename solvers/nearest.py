@@ -15,8 +15,8 @@ from inspect_ai.log import transcript
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
-from kate_eval.episode import Call, Episode, current_episode
-from kate_eval.knowledge.retrieve import Retrieved
+from kate_eval.episode import Call, Episode, Turn, current_episode
+from kate_eval.knowledge.retrieve import Retrieved, Retriever
 from kate_eval.solvers.inject import bank_provenance, check_leakage, open_bank
 from kate_eval.solvers.loop import SOURCE
 
@@ -97,6 +97,9 @@ def code_call(code: str) -> Call:
 def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
     """Play the calls, or code, of the most similar training turn; no model is asked.
 
+    After code that has not ended its task, SUBMIT is played: a floor that never submits would score nothing,
+    and so say nothing about what the training half gives away.
+
     Args:
         bank: folder of the bank; by default the benchmark's training half, built in memory.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
@@ -114,28 +117,34 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
         state.store.set(PROVENANCE_KEY, bank_provenance(retriever, bank))
         while (turn := episode.next_turn()) is not None:
             state.messages.extend(turn.messages)
-            counters.turns += 1
-            found = retriever.search(turn.query, FORM, episode.classes, k=1, threshold=0.0)
-            counters.searches += 1
-            counters.hits += bool(found)
-            calls = [call for hit in found for call in adapted_calls(hit, turn.query, episode)]
-            # A turn of code ends when the code says so, which the example's may have failed to do.
-            ending = [code_call(SUBMIT)] if any(item.steps for item in retriever.bank.items) else []
-            info: dict[str, Any] = {
-                "kind": "nearest",
-                "turn": counters.turns,
-                "retrieved": [
-                    {"item": h.item.id, "similarity": h.similarity, "question": h.item.question}
-                    for h in found
-                ],
-                "calls": [call.text for call in calls],
-            }
-            transcript().info(info, source=SOURCE)
-            await _play_turn(episode, state, [*calls, *ending], counters)
+            calls = _calls_of_turn(retriever, turn, episode, counters)
+            await _play_turn(episode, state, calls, counters)
         state.store.set(COUNTERS_KEY, asdict(counters))
         return state
 
     return solve
+
+
+def _calls_of_turn(retriever: Retriever, turn: Turn, episode: Episode, counters: Counters) -> list[Call]:
+    """What is played in a turn: the most similar example's calls, or its code and then SUBMIT."""
+    found = retriever.search(turn.query, FORM, episode.classes, k=1, threshold=0.0)
+    counters.turns += 1
+    counters.searches += 1
+    counters.hits += bool(found)
+    calls = [call for hit in found for call in adapted_calls(hit, turn.query, episode)]
+    info: dict[str, Any] = {
+        "kind": "nearest",
+        "turn": counters.turns,
+        "retrieved": [
+            {"item": hit.item.id, "similarity": hit.similarity, "question": hit.item.question}
+            for hit in found
+        ],
+        "calls": [call.text for call in calls],
+    }
+    transcript().info(info, source=SOURCE)
+    # A turn of code ends when the code says so, which the example's may have failed to do.
+    is_code = any(item.steps for item in retriever.bank.items)
+    return [*calls, code_call(SUBMIT)] if is_code else calls
 
 
 async def _play_turn(episode: Episode, state: TaskState, calls: list[Call], counters: Counters) -> None:

@@ -1,10 +1,13 @@
 """The `kate` command: banks are built, bad input is one clear line."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from kate_eval.appworld import provision
 from kate_eval.cli import main
 from kate_eval.knowledge.bank import load_bank
 
@@ -36,6 +39,21 @@ def test_bad_input_is_one_line_that_says_the_choices(arguments: list[str], says:
     done = kate(*arguments, "-o", str(tmp_path / "bank"))
     assert done.exit_code == 1 and says in done.output and "Traceback" not in done.output
     assert not (tmp_path / "bank").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "helps"), [(errno.ENOSPC, True), (errno.EACCES, True), (errno.EMFILE, False)]
+)
+def test_only_what_the_disk_refuses_is_answered_with_free_the_disk(
+    number: int, helps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr(provision, "provision", fail)
+    done = kate("appworld", "setup", "--mini")
+    assert done.exit_code == 1 and "/some/file" in done.output and "Traceback" not in done.output
+    assert ("Free the disk" in done.output) is helps
 
 
 def test_setup_is_idempotent() -> None:

@@ -23,14 +23,9 @@ def appworld() -> None:
 @click.option("--force", is_flag=True, help="Make the tasks' data anew.")
 def setup(mini: bool, force: bool) -> None:
     """Install the engine in an environment of its own and set up the tasks; what is there stays."""
-    import anyio
-
-    from kate_eval.appworld import record
     from kate_eval.appworld.provision import provision
 
-    world = "mini" if mini else "real"
-    provision(world, force, _say)
-    anyio.run(record.record, world, record.RECORDED[world], _say)
+    provision("mini" if mini else "real", force, _say)
 
 
 @appworld.command()
@@ -43,17 +38,29 @@ def setup(mini: bool, force: bool) -> None:
     show_default=True,
     help="Folder to write: the experiments folder of an AppWorld root.",
 )
-def export(logs: tuple[Path, ...], output: Path) -> None:
+@click.option("--partial", is_flag=True, help="Take logs of runs that did not end well, too.")
+@click.option(
+    "--fill", is_flag=True, help="Write untouched worlds, which fail, for tasks that were not played."
+)
+def export(logs: tuple[Path, ...], output: Path, partial: bool, fill: bool) -> None:
     """Write the outputs in LOGS as the engine's own experiment folders."""
     import anyio
 
     from kate_eval.appworld.export import export_logs
 
-    for made in anyio.run(export_logs, logs, output):
-        _say(f"{made.folder}: {made.tasks} tasks, {len(made.missing)} without outputs")
-        for task in made.missing:
+    for made in anyio.run(export_logs, logs, output, partial, fill):
+        _say(f"{made.folder}: {made.tasks} tasks, {len(made.untouched)} without outputs")
+        for task in made.untouched:
             _say(f"  {task} has no outputs in the log: exported as an untouched world, which fails")
-        _say(f"  kate appworld official -o {output} evaluate {made.folder.name} {made.split}")
+        for task in made.unscored:
+            _say(f"  {task} failed and is not scored: the engine's numbers count it, the log's leave it out")
+        if made.left_out:
+            _say(
+                f"  {made.left_out} tasks of {made.split} were not played: the engine evaluates whole splits"
+            )
+            _say("  only. To count them as failed, export again with --fill")
+        else:
+            _say(f"  kate appworld official -o {output} evaluate {made.folder.name} {made.split}")
 
 
 @appworld.command(context_settings={"ignore_unknown_options": True})

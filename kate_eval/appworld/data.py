@@ -11,8 +11,6 @@ from typing import Any
 from kate_eval.appworld import places
 from kate_eval.errors import DatasetError
 
-DB_VERSION = "0.1.0"
-
 
 @dataclass(frozen=True)
 class AppTask:
@@ -75,10 +73,10 @@ def load_task(world: str, task_id: str) -> AppTask:
         for name in ("specs.json", "ground_truth/metadata.json", "ground_truth/answer.json")
     )
     try:
-        if specs["db_version"] != DB_VERSION:
+        if specs["db_version"] != places.DB_VERSION:
             raise DatasetError(
                 f"Task {task_id} has db_version {specs['db_version']!r}; appworld "
-                f"{places.APPWORLD_VERSION} needs {DB_VERSION}. {_remedy(world)}"
+                f"{places.APPWORLD_VERSION} needs {places.DB_VERSION}. {_remedy(world)}"
             )
         return AppTask(
             id=task_id,

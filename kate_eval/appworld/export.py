@@ -4,6 +4,7 @@ Layout: <output>/outputs/<experiment>/tasks/<task>/{dbs,logs,version,...}; an ex
 split, as `appworld pack` wants it.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,8 +16,11 @@ from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
 
 from kate_eval.appworld import data
 from kate_eval.appworld.sessions import FINISH_SECONDS, Limits, open_session
-from kate_eval.episode import OUTCOME_KEY
+from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
 from kate_eval.errors import ConfigurationError
+
+ORIGIN = "kate.json"
+"""File of an experiment's folder that says which run it holds."""
 
 
 @dataclass(frozen=True)
@@ -27,31 +31,52 @@ class Exported:
         folder: of the experiment.
         split: its split.
         tasks: how many tasks it has.
-        missing: tasks without outputs in the log.
+        untouched: tasks without outputs in the log, written as untouched worlds.
+        unscored: tasks with outputs that the log's numbers leave out (their sample failed).
+        left_out: how many tasks of the split it has not, because they were not played.
     """
 
     folder: Path
     split: str
     tasks: int
-    missing: tuple[str, ...]
+    untouched: tuple[str, ...]
+    unscored: tuple[str, ...]
+    left_out: int
 
 
-async def export_logs(logs: Sequence[Path], output: Path) -> list[Exported]:
+async def export_logs(logs: Sequence[Path], output: Path, partial: bool, fill: bool) -> list[Exported]:
     """Export each AppWorld log, an experiment per log and epoch.
 
+    Args:
+        logs: log files, or folders of them.
+        output: the folder to write, with `outputs` below it.
+        partial: take logs of runs that did not end well, too.
+        fill: write untouched worlds for the tasks that were not played.
+
     Raises:
-        ConfigurationError: there is no AppWorld log, or its run was not over.
+        ConfigurationError: there is no AppWorld log, its run was not over, or its folder holds another run.
         EngineError: a task without outputs can't be made up for.
     """
-    made = []
-    for name in _names(logs):
-        log = read_eval_log(name)
-        if (log.eval.metadata or {}).get("benchmark") == "appworld":
-            for epoch in range(1, (log.eval.config.epochs or 1) + 1):
-                made.append(await _export(log, epoch, output))
-    if not made:
+    headers = {name: read_eval_log(name, header_only=True) for name in _names(logs)}
+    chosen = {name: log for name, log in headers.items() if _metadata(log).get("benchmark") == "appworld"}
+    if not chosen:
         raise ConfigurationError(f"No AppWorld logs in {', '.join(map(str, logs))}")
+    broken = [f"{name} ({log.status})" for name, log in chosen.items() if log.status != "success"]
+    if broken and not partial:
+        raise ConfigurationError(
+            f"The run is not over, or did not end well: {', '.join(broken)}. Finish it (inspect eval-retry), "
+            "or export what there is: --partial"
+        )
+    made = []
+    for name in chosen:
+        log = read_eval_log(name)
+        for epoch in range(1, (log.eval.config.epochs or 1) + 1):
+            made.append(await _export(log, epoch, output, fill))
     return made
+
+
+def _metadata(log: EvalLog) -> dict[str, Any]:
+    return log.eval.metadata or {}
 
 
 def _names(logs: Sequence[Path]) -> list[str]:
@@ -63,39 +88,61 @@ def _names(logs: Sequence[Path]) -> list[str]:
     return found
 
 
-async def _export(log: EvalLog, epoch: int, output: Path) -> Exported:
-    metadata: dict[str, Any] = log.eval.metadata or {}
-    split, world = str(metadata["split"]), str(metadata["world"])
-    folder = output / "outputs" / experiment_name(log, epoch, split)
-    shutil.rmtree(folder, ignore_errors=True)
+async def _export(log: EvalLog, epoch: int, output: Path, fill: bool) -> Exported:
+    split, world = str(_metadata(log)["split"]), str(_metadata(log)["world"])
     samples = {str(sample.id): sample for sample in log.samples or [] if sample.epoch == epoch}
-    missing = []
-    ids = [task_id for task_id in data.task_ids(split) if task_id in samples or not _partial(log)]
+    every = data.task_ids(split)
+    ids = [task_id for task_id in every if fill or task_id in samples]
+    folder = output / "outputs" / experiment_name(log, epoch, split)
+    _make(folder, {"eval_id": log.eval.eval_id, "epoch": epoch})
+    untouched, unscored = [], []
     for task_id in ids:
-        files = _files(samples.get(task_id))
+        sample = samples.get(task_id)
+        files = _files(sample)
         if not files:
-            missing.append(task_id)
+            untouched.append(task_id)
             files = await _untouched(world, task_id)
+        elif sample and _failed(sample):
+            unscored.append(task_id)
         _write(folder / "tasks" / task_id, files)
-    return Exported(folder, split, len(ids), tuple(missing))
+    return Exported(folder, split, len(ids), tuple(untouched), tuple(unscored), len(every) - len(ids))
 
 
 def experiment_name(log: EvalLog, epoch: int, split: str) -> str:
-    """A name that says what was run: solver, model, when, which epoch, and the split at its end."""
+    """A name that says what was run: solver, model, when, which run and epoch, and the split at its end."""
     step = log.plan.steps[-1].solver if log.plan.steps else "solver"
-    parts = [step.rpartition("/")[2], log.eval.model.rpartition("/")[2], log.eval.created[:19], f"e{epoch}"]
+    solver, model = (name.rpartition("/")[2] for name in (step, log.eval.model))
+    parts = [solver, model, log.eval.created[:19], log.eval.eval_id[:8], f"e{epoch}"]
     words = [re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts]
-    return "_".join([*words, split])
+    # The engine takes a path with this word in it for a database in memory.
+    return "_".join([*words, split]).replace("memory", "mem-ory")
 
 
-def _partial(log: EvalLog) -> bool:
-    config = log.eval.config
-    return config.limit is not None or config.sample_id is not None
+def _make(folder: Path, origin: dict[str, Any]) -> None:
+    """Make an experiment's folder anew, unless another run has it."""
+    if folder.exists():
+        try:
+            found = json.loads((folder / ORIGIN).read_bytes())
+        except (OSError, ValueError):
+            found = None
+        if found != origin:
+            raise ConfigurationError(
+                f"{folder} exists and does not hold epoch {origin['epoch']} of run {origin['eval_id']}. "
+                "Remove it, or write elsewhere: -o"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / ORIGIN).write_text(json.dumps(origin) + "\n", encoding="utf-8")
 
 
 def _files(sample: EvalSample | None) -> dict[str, str]:
     outcome = (sample.store.get(OUTCOME_KEY) if sample else None) or {}
     return dict(outcome.get("files") or {})
+
+
+def _failed(sample: EvalSample) -> bool:
+    """Whether the log's numbers leave the sample out."""
+    return sample.error is not None or bool(sample.store.get(FAILURE_KEY))
 
 
 async def _untouched(world: str, task_id: str) -> dict[str, str]:

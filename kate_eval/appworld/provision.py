@@ -1,4 +1,4 @@
-"""Set-up: the engine's environment, a world's data, the agents' copy without ground truth. In stages.
+"""Set-up: the engine's environment, a world's data, the agents' copy without ground truth, demonstrations.
 
 Each stage leaves a stamp when it is whole, so that a run that was interrupted goes on where it stopped.
 """
@@ -11,32 +11,62 @@ import shutil
 import subprocess
 import tempfile
 import venv
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 from filelock import FileLock, Timeout
 
-from kate_eval.appworld import data, places
+from kate_eval.appworld import data, places, record
+from kate_eval.appworld.stamp import STAMP, Stamp, content, files_hash, read_stamp, write_stamp
 from kate_eval.errors import DatasetError
 
 Say = Callable[[str], None]
 TASKS = {"train": 1, "dev": 1, "test_normal": 168, "test_challenge": 417}
 """Split -> how many tasks it has at least."""
 APPS = 12
-STAMP = ".done"
 AGAIN = "Set it up again: kate appworld setup --force (with --mini for the mini world)"
 CONNECT_SECONDS = 10
-# The engine's own download waits for ever and reports a failure by printing it.
+STALL_SECONDS = 60
+_ONLINE = (
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "ssl_cert_file",
+    "ssl_cert_dir",
+    "requests_ca_bundle",
+    "curl_ca_bundle",
+    "home",
+    "xdg_config_home",
+    "xdg_cache_home",
+)
+"""What installing and downloading need besides, in any case; and pip's own settings (PIP_...)."""
+# The engine's own download waits for ever and reports a failure by printing it. Its requests take no notice
+# of the socket's default, so they are given a time limit of their own.
 _DOWNLOAD = """
-import socket, sys, urllib.parse
+import functools, socket, sys
+import requests
 from appworld import download
-address = urllib.parse.urlparse(download.S3_BASE_URL)
+connect, stall = float(sys.argv[1]), float(sys.argv[2])
+socket.setdefaulttimeout(stall)
 try:
-    socket.create_connection((address.hostname, address.port or 443), timeout=float(sys.argv[1])).close()
-except OSError as ex:
-    sys.exit(f"{address.hostname} can't be reached: {ex}")
-download.download_data()
+    requests.head(download.S3_BASE_URL, timeout=connect)
+    requests.get = functools.partial(requests.get, timeout=stall)
+    download.download_data()
+except requests.RequestException as ex:
+    sys.exit(f"{download.S3_BASE_URL} can't be reached: {ex}")
+"""
+_STARTS = "import importlib.metadata as m, appworld.apps.spotify; print(m.version('appworld'))"
+_RUNS = """
+import importlib, importlib.metadata as m
+import IPython, appworld.environment, pytest
+from appworld.apps import get_all_apps
+for app in get_all_apps():
+    importlib.import_module(f"appworld.apps.{app}.apis")
+print(m.version("appworld"))
 """
 
 
@@ -45,28 +75,65 @@ def provision(world: str, force: bool, say: Say) -> None:
 
     Args:
         world: "real" or "mini".
-        force: make the world's data anew (and the engine's environment, if it is damaged).
+        force: make the world's data anew, and the engine's environment if a thorough check finds it damaged.
         say: shows a line of progress.
 
     Raises:
         DatasetError: a stage failed; the message names the remedy.
+        EngineError: demonstrations could not be recorded.
     """
     home = places.cache()
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home, say):
-        _engine(say)
-        folder = home / world
-        stamp = folder / STAMP
-        if stamp.is_file() and not force:
-            say(f"AppWorld's {world} tasks are set up in {folder}.")
-            return
-        stamp.unlink(missing_ok=True)
+        _engine(_RUNS if force else _STARTS, say)
+        _world(world, force, say)
+        anyio.run(record.record, world, record.RECORDED[world], say)
+
+
+def _world(world: str, force: bool, say: Say) -> None:
+    """A world's data, made anew where it is not what set-up left or not what this code is for."""
+    folder = places.cache() / world
+    stamp = read_stamp(folder)
+    if force or not stamp or stamp.version != places.wanted_version(world) or not _unchanged(world, stamp):
+        anew = force or (stamp is not None and not _whole(world, stamp))
+        # An older stamp stays until the new one: whoever is interrupted here, finds that it does not fit.
         folder.mkdir(exist_ok=True)
-        (_mini if world == "mini" else _download)(folder, force, say)
+        (_mini if world == "mini" else _download)(folder, anew, say)
         verify(world)
+        _read_only(places.full_data(world))
         _agents_copy(world)
-        stamp.write_text("whole\n")
-        say(f"AppWorld's {world} tasks are set up in {folder}.")
+        write_stamp(folder, _stamp(world))
+    say(f"AppWorld's {world} tasks are set up in {folder}.")
+
+
+def _unchanged(world: str, stamp: Stamp) -> bool:
+    return stamp.databases == places.databases_hash(world)
+
+
+def _whole(world: str, stamp: Stamp) -> bool:
+    """Whether the full data still has the content that the stamp names, and the version that is wanted."""
+    # The big world's databases are stamped by their times: a copy of them is whole, but has others.
+    same = _unchanged(world, stamp) if world == "mini" else stamp.data_hash == _data_hash(world)
+    return same and stamp.version == places.wanted_version(world)
+
+
+def _stamp(world: str) -> Stamp:
+    """The stamp of what is there now."""
+    version = str(_marker()["version"]) if world == "mini" else places.DB_VERSION
+    return Stamp(version=version, data_hash=_data_hash(world), databases=places.databases_hash(world))
+
+
+def _data_hash(world: str) -> str:
+    if world == "mini":
+        return str(_marker()["data_hash"])
+    folder = places.full_data(world)
+    return files_hash([folder / "datasets", folder / "base_dbs"], content)
+
+
+def _marker() -> dict[str, Any]:
+    """What the mini world's builder says of its build."""
+    found: dict[str, Any] = json.loads((places.full_data("mini") / "MINI.json").read_bytes())
+    return found
 
 
 @contextlib.contextmanager
@@ -83,90 +150,115 @@ def _alone(home: Path, say: Say) -> Iterator[None]:
         lock.release()
 
 
-def _engine(say: Say) -> None:
+def _engine(check: str, say: Say) -> None:
     """The engine's environment: Python packages pinned by hash, and the apps unpacked."""
     folder = places.engine_folder()
     wanted = hashlib.sha256(places.REQUIREMENTS.read_bytes()).hexdigest()
     stamp = folder / STAMP
-    if stamp.is_file() and stamp.read_text().strip() == wanted and _works():
+    if stamp.is_file() and stamp.read_text().strip() == wanted and _works(check):
         return
     say(f"Installing the AppWorld engine {places.APPWORLD_VERSION} into {folder} (about a minute).")
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True, symlinks=True)
+    _create(folder)
     python = str(places.engine_python())
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    _run([*pip, "-r", str(places.REQUIREMENTS)], "Check the network to the package index.")
+    _run([*pip, "-r", str(places.REQUIREMENTS)], _online(folder), "Check the network to the package index.")
     say("Unpacking the engine's apps.")
-    _run([python, "-m", "appworld.cli", "install"], "The package may be damaged: run the command again.")
-    if not _works():
+    install = [python, "-m", "appworld.cli", "install"]
+    _run(install, _environment(folder), "The package may be damaged: run the command again.")
+    if not _works(_RUNS):
         raise DatasetError(
             f"The AppWorld engine in {folder} does not start. Remove the folder and try again."
         )
     stamp.write_text(wanted + "\n")
 
 
-def _works() -> bool:
-    check = "import importlib.metadata as m, appworld.apps.spotify; print(m.version('appworld'))"
+def _create(folder: Path) -> None:
+    try:
+        venv.create(folder, with_pip=True, symlinks=True)
+    except subprocess.CalledProcessError as ex:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise DatasetError(
+            f"No virtual environment could be made in {folder}: this Python comes without ensurepip ({ex}). "
+            "On Debian and Ubuntu: apt install python3-venv"
+        ) from ex
+
+
+def _works(check: str) -> bool:
     with contextlib.suppress(OSError):
         done = subprocess.run(
             [places.engine_python(), "-c", check],
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(),
+            env=_environment(places.engine_folder()),
         )
-        return done.stdout.strip() == places.APPWORLD_VERSION
+        return done.returncode == 0 and done.stdout.strip() == places.APPWORLD_VERSION
     return False
 
 
-def _environment(root: Path | None = None) -> dict[str, str]:
-    """The environment of engine commands: nothing of theirs goes into the user's home."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    own = {"APPWORLD_CACHE": str(places.engine_folder() / "cache"), "PYTHONPATH": str(places.ENGINE_CODE)}
-    return inherited | own | ({"APPWORLD_ROOT": str(root)} if root else {})
+def _environment(folder: Path) -> dict[str, str]:
+    """The environment of engine commands on a root: nothing of theirs goes into the user's home."""
+    own = {"APPWORLD_CACHE": str(places.engine_folder() / "cache"), "APPWORLD_ROOT": str(folder)}
+    # Files are UTF-8 whatever the language of messages is.
+    language = {"LANG": os.environ["LANG"], "PYTHONUTF8": "1"} if "LANG" in os.environ else {}
+    return places.engine_environment(folder) | language | own
 
 
-def _run(command: list[str], remedy: str, root: Path | None = None) -> str:
-    done = subprocess.run(
+def _online(folder: Path) -> dict[str, str]:
+    """The environment of commands that use the network: the user's proxies, certificates and pip settings."""
+    needed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() in _ONLINE or name.startswith("PIP_")
+    }
+    return _environment(folder) | needed
+
+
+def _run(command: list[str], environment: dict[str, str], remedy: str, hear: Say = lambda line: None) -> None:
+    """Run a command of the engine's environment.
+
+    Args:
+        command: what to run.
+        environment: all of its environment.
+        remedy: what to do if it fails.
+        hear: is given each line as it is written, of both outputs: read apart, one could block the other.
+
+    Raises:
+        DatasetError: it failed.
+    """
+    said: deque[str] = deque(maxlen=15)
+    with subprocess.Popen(
         command,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        env=_environment(root),
-    )
-    if done.returncode:
-        said = "\n".join(done.stdout.strip().splitlines()[-12:])
+        errors="replace",
+        env=environment,
+    ) as process:
+        for line in process.stdout or ():
+            if _progress(line) is None:
+                said.append(line)
+            hear(line.rstrip())
+    if process.returncode:
         raise DatasetError(
-            f"{' '.join(command[:4])} ... failed (exit code {done.returncode}): {said}\n{remedy}"
+            f"{' '.join(command[:4])} ... failed (exit code {process.returncode}): {''.join(said)}{remedy}"
         )
-    return done.stdout
 
 
 def _mini(folder: Path, force: bool, say: Say) -> None:
     """Build the mini world on the engine, each of its tasks verified by it."""
     say("Building the mini world; the engine verifies each of its tasks (about a minute).")
-    command = [
-        str(places.engine_python()),
-        "-m",
-        "kate_engine.mini",
-        str(folder),
-        *(["--force"] if force else []),
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(folder)
-    ) as process:
-        assert process.stderr is not None and process.stdout is not None
-        other: list[str] = []
-        for line in process.stderr:
-            step = _progress(line)
-            if step is None:
-                other.append(line)
-            else:
-                say(f"  {step['progress']} {step.get('done', '')}/{step.get('total', '')}")
-        process.stdout.read()
-    if process.returncode:
-        raise DatasetError(f"The mini world could not be built in {folder}:\n{''.join(other[-15:])}")
+
+    def hear(line: str) -> None:
+        step = _progress(line)
+        if step:
+            say(f"  {step['progress']} {step.get('done', '')}/{step.get('total', '')}")
+
+    command = [str(places.engine_python()), "-m", "kate_engine.mini", str(folder)]
+    remedy = f"The mini world could not be built in {folder}."
+    _run([*command, "--force"] if force else command, _environment(folder), remedy, hear)
 
 
 def _progress(line: str) -> dict[str, Any] | None:
@@ -190,7 +282,9 @@ def _download(folder: Path, force: bool, say: Say) -> None:
         f"AppWorld set-up to {folder / 'data'} and run this again, or use the mini world: "
         "kate appworld setup --mini"
     )
-    _run([str(places.engine_python()), "-c", _DOWNLOAD, str(CONNECT_SECONDS)], remedy, aside)
+    seconds = [str(CONNECT_SECONDS), str(STALL_SECONDS)]
+    command = [str(places.engine_python()), "-u", "-c", _DOWNLOAD, *seconds]
+    _run(command, _online(aside), remedy, lambda line: say(f"  {line}"))
     if not (aside / "data" / "datasets").is_dir():
         raise DatasetError(f"The download left no data in {aside}. {remedy}")
     shutil.rmtree(folder / "data", ignore_errors=True)
@@ -220,22 +314,21 @@ def verify(world: str) -> None:
 
 
 def _agents_copy(world: str) -> None:
-    """The data without ground truth; files are hard links where the disk allows it."""
+    """The data without ground truth; copies, so that what befalls one file does not befall the other."""
     source, target = places.full_data(world), places.agents_data(world)
     aside = target.with_name("data.partial")
     shutil.rmtree(aside, ignore_errors=True)
-    hidden = shutil.ignore_patterns("ground_truth", "__pycache__")
-    shutil.copytree(source, aside, ignore=hidden, copy_function=_link)
+    shutil.copytree(source, aside, ignore=shutil.ignore_patterns("ground_truth", "__pycache__"))
+    _read_only(aside)
     shutil.rmtree(target, ignore_errors=True)
     aside.replace(target)
 
 
-def _link(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-    return target
+def _read_only(folder: Path) -> None:
+    """Nobody writes to the files; the folders stay writable, so that set-up can replace them."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o444)
 
 
 def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int:
@@ -243,10 +336,15 @@ def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int
 
     Raises:
         DatasetError: the engine or the world is not set up.
+        ConfigurationError: the experiment's name is one that the engine can't work on.
     """
     places.require(world)
-    (experiments / "outputs").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kate-official-") as scratch:
+    outputs = experiments / "outputs"
+    outputs.mkdir(parents=True, exist_ok=True)
+    for name in arguments:
+        if (outputs / name).is_dir():
+            places.database_path(Path(name), f"Rename {outputs / name}.")
+    with tempfile.TemporaryDirectory(prefix="kate-official-", dir=places.scratch()) as scratch:
         root = Path(scratch)
         (root / "data").symlink_to(places.full_data(world))
         (root / "experiments").symlink_to(experiments.resolve())

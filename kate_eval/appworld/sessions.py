@@ -112,7 +112,7 @@ class _Process:
     def _start(self) -> None:
         places.require(self.world)
         _sweep()
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=places.scratch()))
         self._folder = folder
         self._lock_file = FileLock(folder / _LOCK)
         self._lock_file.acquire()
@@ -123,8 +123,7 @@ class _Process:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder,
-                # Nothing of this process's environment (keys!) is passed on.
-                env={"PYTHONPATH": str(places.ENGINE_CODE), "HOME": str(folder), "PATH": "/usr/bin:/bin"},
+                env=places.engine_environment(folder),  # nothing of ours: there may be keys in it
                 start_new_session=True,
             )
         timer = threading.Timer(START_SECONDS, self._process.kill)
@@ -140,7 +139,7 @@ class _Process:
             how = "ended while it started" if in_time else f"did not start within {START_SECONDS} s"
             raise EngineError(
                 f"The AppWorld engine {how}. It said:\n{said}\nIf its environment in "
-                f"{places.engine_folder()} is damaged, remove that folder and run: kate appworld setup"
+                f"{places.engine_folder()} is damaged: kate appworld setup --force"
             )
 
     def stop(self) -> None:
@@ -177,7 +176,7 @@ atexit.register(stop_engines)
 
 def _sweep() -> None:
     """Remove the folders of processes that were killed before they could: nobody holds their locks."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in places.scratch().glob(f"{_PREFIX}*"):
         lock = FileLock(folder / _LOCK)
         with contextlib.suppress(Timeout, OSError):
             if time.time() - folder.stat().st_mtime > START_SECONDS:  # a new one may not have its lock yet

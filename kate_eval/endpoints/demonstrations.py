@@ -1,12 +1,11 @@
 """The recorded solutions that the simulated model plays AppWorld from: made at set-up, one file a task."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kate_eval.appworld import places, record
-from kate_eval.errors import EndpointError
+from kate_eval.errors import DatasetError, EndpointError
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,9 @@ def load_demonstration(folder: Path, task: str) -> Demonstration:
     """
     file = folder / f"{task}.json"
     try:
-        steps = json.loads(file.read_bytes())["steps"]
-        codes = tuple(str(step["code"]) for step in steps)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as ex:
-        raise _unplayable(task, f"can't read {file} ({ex!r})") from ex
+        codes = tuple(step["code"] for step in record.read_demonstration(file)["steps"])
+    except DatasetError as ex:
+        raise _unplayable(task, str(ex)) from ex
     if not codes:
         raise _unplayable(task, f"its own solution does not run ({file})")
     return Demonstration(task, codes)

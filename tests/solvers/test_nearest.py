@@ -46,7 +46,7 @@ def opened(session: Session, asked: str) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         supervisor = dict.fromkeys(("first_name", "last_name", "email", "phone_number"), "Ada")
         task = AppTask("fake_1", asked, supervisor, difficulty=1, asks=False)
-        open_episode(state, AppWorldEpisode("mini", task, session, Limits(), 50, ticket=None))
+        open_episode(state, AppWorldEpisode("mini", task, session, Limits(), 50, 3600, ticket=None))
         state.messages = []
         return state
 
@@ -97,6 +97,10 @@ def test_without_a_similar_task_it_submits_at_once(run: Any, monkeypatch: Any) -
 def test_it_gives_up_after_that(run: Any, monkeypatch: Any) -> None:
     ran = played(run, monkeypatch, ["print(1)"], "Delete notes.", submits=lambda code: False)
     assert ran == ["print(1)", SUBMIT]
+
+
+def test_its_documentation_says_why_it_submits() -> None:
+    assert "SUBMIT" in (nearest.__doc__ or "")
 
 
 def test_literals_take_the_request_s_values_and_keep_their_type() -> None:

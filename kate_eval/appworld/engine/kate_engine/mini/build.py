@@ -29,12 +29,14 @@ Progress = Callable[[str, int, int], None]
 
 
 def existing(root: Path) -> dict[str, Any] | None:
-    """The marker of a complete build of this version below a root, if there is one."""
-    path = root / "data" / MARKER
-    if not path.is_file():
+    """The marker of a complete build of this version below a root, if there is one, with unchanged tasks."""
+    try:
+        marker: dict[str, Any] = json.loads((root / "data" / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    marker: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return marker if marker.get("version") == VERSION else None
+    if marker.get("version") != VERSION or marker.get("data_hash") != data_hash(root / "data"):
+        return None
+    return marker
 
 
 def build(root: Path, progress: Progress) -> dict[str, Any]:
