@@ -22,7 +22,9 @@ from kate_eval.knowledge.item import Experience
 SCHEMA_VERSION = 1
 TEMPLATES = Path(__file__).parent / "prompts"
 """A form can be shown to a model if it has a template here."""
-BUILD = "Build it: kate knowledge build bfcl --form trajectory --split train -o banks/bfcl-train"
+BUILD = (
+    "Build it: kate knowledge build BENCHMARK --form trajectory --split SPLIT -o FOLDER (bfcl or appworld)"
+)
 
 
 class EmbedderCard(BaseModel):

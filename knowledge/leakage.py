@@ -21,6 +21,6 @@ def guard(bank: Bank, entry_id: str, related: Set[str]) -> None:
     if found:
         raise LeakageError(
             f"{entry_id} can't be evaluated with this bank: it was built from {', '.join(found)}, the same "
-            "scenario. Evaluate the other half (-T split=test), name another bank (-S bank=...), or run it "
+            "scenario. Evaluate another split (-T split=...), name another bank (-S bank=...), or run it "
             "marked as leaked: -S allow_leakage=true"
         )

@@ -86,15 +86,16 @@ def test_the_registry_imports_without_heavy_modules() -> None:
     assert float(seconds) < 1.0  # 0.15 s measured; the bound leaves room for a loaded machine
 
 
-def test_short_names_resolve_from_anywhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nearest", "kate_eval/nearest"])
+def test_names_resolve_from_anywhere(tmp_path: Path, name: str) -> None:
     code = (
-        "from inspect_ai.solver import SolverSpec\n"
+        "import sys\nfrom inspect_ai.solver import SolverSpec\n"
         "from inspect_ai import eval\n"
-        "log, = eval('kate_eval/bfcl', model='mockllm/model', solver=SolverSpec('nearest'),\n"
+        "log, = eval('kate_eval/bfcl', model='mockllm/model', solver=SolverSpec(sys.argv[1]),\n"
         "            limit=2, log_dir='logs', display='none')\n"
         "print(log.status, log.eval.solver, log.results.completed_samples)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-c", code, name], capture_output=True, text=True, cwd=tmp_path, check=False
     )
-    assert done.stdout.split() == ["success", "nearest", "2"], done.stderr
+    assert done.stdout.split() == ["success", name, "2"], done.stderr

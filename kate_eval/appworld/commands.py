@@ -79,4 +79,6 @@ def official(experiments: Path, mini: bool, arguments: tuple[str, ...]) -> None:
     from kate_eval.appworld.provision import run_official
 
     world = "mini" if mini or any(word.startswith("mini_") for word in arguments) else "real"
-    sys.exit(run_official(world, experiments, arguments))
+    code = run_official(world, experiments, arguments)
+    _say(f"Files that were named below .../experiments are in {experiments}.")
+    sys.exit(code)

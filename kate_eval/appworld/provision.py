@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from kate_eval.appworld import data, places, record
 from kate_eval.appworld.stamp import STAMP, Stamp, content, files_hash, read_stamp, write_stamp
-from kate_eval.errors import DatasetError
+from kate_eval.errors import DatasetError, unknown
 
 Say = Callable[[str], None]
 TASKS = {"train": 1, "dev": 1, "test_normal": 168, "test_challenge": 417}
@@ -243,7 +243,7 @@ def _run(command: list[str], environment: dict[str, str], remedy: str, hear: Say
             hear(line.rstrip())
     if process.returncode:
         raise DatasetError(
-            f"{' '.join(command[:4])} ... failed (exit code {process.returncode}): {''.join(said)}{remedy}"
+            f"{_named(command)} failed (exit code {process.returncode}): {''.join(said)}{remedy}"
         )
 
 
@@ -331,6 +331,11 @@ def _read_only(folder: Path) -> None:
             path.chmod(0o444)
 
 
+def _named(command: list[str]) -> str:
+    """A command in a message: a program given in full is only named."""
+    return f"{command[0]} -c ..." if "-c" in command else " ".join(command[:4]) + " ..."
+
+
 def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int:
     """Run a command of the engine's own on an experiments folder and a world's data; its exit code.
 
@@ -341,6 +346,11 @@ def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int
     places.require(world)
     outputs = experiments / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
+    if arguments[0] == "evaluate" and len(arguments) > 2 and not arguments[1].startswith("-"):
+        found = sorted(path.name for path in outputs.iterdir() if path.is_dir())
+        if arguments[1] not in found:
+            raise unknown("experiment", arguments[1], found, f"They are the folders in {outputs}.")
+        places.world_of(arguments[2])
     for name in arguments:
         if (outputs / name).is_dir():
             places.database_path(Path(name), f"Rename {outputs / name}.")

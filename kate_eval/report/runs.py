@@ -22,8 +22,6 @@ from kate_eval.stats import Observed
 
 logger = logging.getLogger(__name__)
 
-SELECTION = {"limit", "sample_id", "epochs"}
-
 
 @dataclass(frozen=True)
 class SampleRow:
@@ -64,7 +62,7 @@ class Run:
     generation: dict[str, Any]
     """Generation settings, model arguments and base URL, as far as they were set."""
     selection: str
-    """Which samples and epochs were asked for (--limit, --sample-id, --epochs)."""
+    """Which samples were asked for, and how many epochs."""
     metadata: dict[str, Any]
     task_version: str
     epochs: int
@@ -149,7 +147,7 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         solver=solver,
         parameters={k: v for k, v in (step.params if step else {}).items() if v is not None},
         generation=_generation(log),
-        selection=str(log.eval.config.model_dump(include=SELECTION, exclude_none=True)),
+        selection=f"{sorted(map(str, log.eval.dataset.sample_ids or []))} x {log.eval.config.epochs or 1}",
         metadata=dict(log.eval.metadata or {}),
         task_version=str(log.eval.task_version),
         epochs=log.eval.config.epochs or 1,
