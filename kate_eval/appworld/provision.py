@@ -346,14 +346,14 @@ def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int
     places.require(world)
     outputs = experiments / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
+    for name in arguments:
+        if (outputs / name).is_dir():
+            places.database_path(Path(name), f"Rename {outputs / name}.")
     if arguments[0] == "evaluate" and len(arguments) > 2 and not arguments[1].startswith("-"):
         found = sorted(path.name for path in outputs.iterdir() if path.is_dir())
         if arguments[1] not in found:
             raise unknown("experiment", arguments[1], found, f"They are the folders in {outputs}.")
         places.world_of(arguments[2])
-    for name in arguments:
-        if (outputs / name).is_dir():
-            places.database_path(Path(name), f"Rename {outputs / name}.")
     with tempfile.TemporaryDirectory(prefix="kate-official-", dir=places.scratch()) as scratch:
         root = Path(scratch)
         (root / "data").symlink_to(places.full_data(world))

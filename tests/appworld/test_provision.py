@@ -386,7 +386,7 @@ def test_scratch_folders_are_placed_where_the_engine_can_use_them(
         tmp_path, 'test -d "$APPWORLD_ROOT/data" && case "$PWD" in *memory*) exit 9;; *) exit 4; esac'
     )
     monkeypatch.setattr(places, "engine_python", lambda: python)
-    assert provision.run_official("mini", tmp_path / "experiments", ["evaluate", "x", "mini_test"]) == 4
+    assert provision.run_official("mini", tmp_path / "experiments", ["verify", "x"]) == 4
 
 
 def recorded(task_id: str) -> dict[str, Any]:
