@@ -75,6 +75,7 @@ def _warm_up(folder: Path, data: Path) -> None:
         world = AppWorld(load_task_ids(split)[0], experiment_name="warm", load_ground_truth=False)
         world.execute("print(apis.supervisor.show_profile())")
         Gate()
+        shell.learn_preamble(world)
         world.close()
         AppWorld.close_all()
         del world

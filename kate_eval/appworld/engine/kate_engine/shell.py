@@ -9,6 +9,7 @@ any other; random numbers are the shell's own, so that drawing some changes no a
 """
 
 import ast
+import linecache
 import os
 import re
 import sys
@@ -27,7 +28,7 @@ from appworld.common.utils import (
     get_stack_trace_from_exception,
     timeout_call,
 )
-from appworld.environment import TRUE_AVAILABLE_IMPORTS, AppWorld
+from appworld.environment import AppWorld
 from appworld.requester import Requester
 from IPython.terminal.embed import InteractiveShellEmbed
 from IPython.utils.capture import capture_output
@@ -38,20 +39,8 @@ from kate_engine.text import shortened
 from kate_engine.wire import Wire
 
 FAILED = "Execution failed. Traceback:\n"
-# As the engine has them, to the line: tracebacks show these lines.
-_PREAMBLE = """
-
-
-def print(*args, **kwargs):
-    if not kwargs and len(args) == 1 and isinstance(args[0], (list, tuple, dict)):
-        indent = 1 if len(json.dumps(args[0])) >= 100 else None
-        builtins.print(json.dumps(args[0], indent=indent))
-    else:
-        builtins.print(*args, **kwargs)
-
-def input(*args, **kwargs):
-    raise Exception("input(..) is not allowed. All decisions must be made autonomously.")
-"""
+_preamble: list[str] = []
+"""The cell that prepares the engine's own shells, once `learn_preamble` has read it off one."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +122,15 @@ def _as_text(value: Any) -> Any:
     return [_as_text(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
+def learn_preamble(world: AppWorld) -> None:
+    """Take over what the engine runs first in its shells: its imports, `print` and `input`, to the line.
+
+    Tracebacks show these lines, so a text of ours would show.
+    """
+    cell = world.shell.user_ns["print"].__code__.co_filename
+    _preamble[:] = ["".join(linecache.getlines(cell))]
+
+
 @cache
 def offered() -> tuple[Requester, Any]:
     """The engine's Requester, with no app and no database of its own, and the APIs that ask it.
@@ -189,7 +187,7 @@ class Shell:
         self._shell = InteractiveShellEmbed(config=config)
         sys.excepthook = hook
         self._shell.ast_node_interactivity = "none"
-        self._shell.run_cell(TRUE_AVAILABLE_IMPORTS + _PREAMBLE)
+        self._shell.run_cell(_preamble[0])
         self._shell.user_ns["apis"] = apis
         set_local_date_and_time(now)
         set_local_random_seed(AppWorld.init_defaults.random_seed)
