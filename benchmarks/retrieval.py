@@ -14,9 +14,9 @@ from statistics import median, quantiles
 from kate_eval.bfcl.categories import MULTI_TURN
 from kate_eval.bfcl.data import Entry, load
 from kate_eval.knowledge.acquire import default_bank
-from kate_eval.knowledge.bank import Bank
+from kate_eval.knowledge.bank import make_bank
 from kate_eval.knowledge.item import Experience, RecordedCall
-from kate_eval.knowledge.retrieve import Retriever
+from kate_eval.knowledge.retrieve import Query, Retriever
 
 BUDGET_MS = 20.0
 """For one query over 100,000 items (p95)."""
@@ -37,7 +37,7 @@ def items(count: int, entries: Sequence[Entry], seed: int) -> list[Experience]:
             id=f"item/{number}",
             form="trajectory",
             benchmark="bfcl",
-            source=f"item_{number}",
+            sources=(f"item_{number}",),
             turn=0,
             question=" ".join(chance.sample(vocabulary, len(texts[number % len(texts)].split()))),
             calls=(RecordedCall(name="call", arguments={"number": number}),),
@@ -54,14 +54,14 @@ def main() -> None:
     args = parser.parse_args()
     entries = list(load(MULTI_TURN))
     started = time.perf_counter()
-    retriever = Retriever(Bank(tuple(items(args.items, entries, seed=0)), default_bank("bfcl").card))
+    retriever = Retriever(make_bank(items(args.items, entries, seed=0), default_bank("bfcl").card))
     print(f"{args.items:,} items made and indexed in {time.perf_counter() - started:.1f} s")
     times, hits = [], 0
     for number in range(args.queries):
         entry = entries[number % len(entries)]
         query = questions([entry])[0]
         started = time.perf_counter()
-        found = retriever.search(query, "trajectory", frozenset(entry.classes), k=3, threshold=0.2)
+        found = retriever.search(Query(query), "trajectory", frozenset(entry.classes), k=3, threshold=0.2)
         times.append(1000 * (time.perf_counter() - started))
         hits += len(found)
     p95 = quantiles(times, n=20)[-1]

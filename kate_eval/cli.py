@@ -5,16 +5,15 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from inspect import signature
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
-from kate_eval.errors import ConfigurationError, KateError, unknown
+from kate_eval.errors import KateError
+from kate_eval.knowledge.commands import knowledge
 
 console = Console()
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -40,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(appworld)
+main.add_command(knowledge)
 
 
 @main.group()
@@ -78,62 +78,6 @@ def _installer() -> list[str]:
     raise KateError(f"{sys.executable} has no pip, and uv is not on the PATH: install one of them")
 
 
-@main.group()
-def knowledge() -> None:
-    """Knowledge banks."""
-
-
-@knowledge.command("build")
-@click.argument("benchmark")
-@click.option("--form", default="trajectory", show_default=True, help="Knowledge form.")
-@click.option(
-    "--split",
-    default="train",
-    show_default=True,
-    help="bfcl: train, test or all; appworld: train, dev, mini_train, ...",
-)
-@click.option(
-    "--categories", help="bfcl: categories and groups, comma-separated (by default multi_turn_base)."
-)
-@click.option("--rewrite", metavar="MODEL", help="appworld: let a model rewrite each trajectory.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-def knowledge_build(
-    benchmark: str, form: str, split: str, categories: str | None, rewrite: str | None, output: Path
-) -> None:
-    """Build a bank from the gold answers of BENCHMARK (bfcl or appworld)."""
-    from kate_eval.knowledge.acquire import BUILDERS
-
-    if benchmark not in BUILDERS:
-        raise unknown("benchmark", benchmark, BUILDERS)
-    if form not in BUILDERS[benchmark]:
-        raise unknown("knowledge form", form, BUILDERS[benchmark])
-    options: dict[str, Any] = {"split": split}
-    if categories is not None:
-        options["categories"] = categories.split(",")
-    if rewrite is not None:
-        options["rewritten"] = _rewritten(split, rewrite)
-    known = signature(BUILDERS[benchmark][form]).parameters
-    for name in options:
-        if name not in known:
-            raise ConfigurationError(f"--{name.removesuffix('ten')} does not apply to {benchmark}")
-    bank = BUILDERS[benchmark][form](**options)
-    bank.save(output)
-    card = bank.card
-    console.print(
-        f"{output}: {len(bank.items)} items from {len(bank.sources)} entries, hash {card.items_hash}."
-    )
-    console.print(f"Threshold {card.embedder.threshold} ({card.embedder.name}): {card.embedder.calibration}.")
-
-
-def _rewritten(split: str, model: str) -> dict[str, Any]:
-    """Each task's trajectory in a model's words, where the engine accepts it."""
-    import anyio
-
-    from kate_eval.knowledge.acquire.rewrite import rewrite_split
-
-    return anyio.run(rewrite_split, split, model, console.print)
-
-
 @main.command()
 @click.argument("logs", type=click.Path(path_type=Path), nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write Markdown to this file.")
@@ -141,13 +85,13 @@ def report(logs: tuple[Path, ...], output: Path | None) -> None:
     """Print the leaderboard of the LOGS folders (by default ./logs)."""
     from kate_eval.report.leaderboard import leaderboard
     from kate_eval.report.runs import read_runs
-    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, rich_tables
+    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, part_tables, rich_tables
 
     with console.status("Reading logs"):
         rows = leaderboard(read_runs(*(logs or (Path("logs"),))))
     # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
     screen = console if console.is_terminal else Console(width=220)
-    for table in rich_tables(rows, wide=screen.width >= WIDE):
+    for table in [*rich_tables(rows, wide=screen.width >= WIDE), *part_tables(rows)]:
         screen.print(table)
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
     if output:

@@ -53,6 +53,12 @@ class Counters:
     """Searches that found at least one experience, which was injected."""
     knowledge: bool = False
     """Whether knowledge was asked for at all."""
+    nearest: float | None = None
+    """Similarity of the bank's item that is nearest to any turn, by TF-IDF; None without knowledge."""
+    items: list[str] = field(default_factory=list)
+    """Ids of the items that were injected, turn by turn."""
+    position: int | None = None
+    """Place in the order in which an online run learned from its samples, from 1."""
     leaked: bool = False
     """Whether the bank was built from the entry or a sibling (allowed by -S allow_leakage=true)."""
     steps: int = 0

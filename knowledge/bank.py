@@ -1,75 +1,44 @@
-"""A bank: experiences with a card that says where they come from. A folder on disk, or built in memory.
-
-items.jsonl   one experience a line
-card.json     benchmark, forms, split, sources, data hash, embedder with its threshold, items' hash
-"""
+"""A bank: experiences, the vectors of their questions, and a card that says where they come from."""
 
 import hashlib
-import json
-import shutil
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+import numpy.typing as npt
 
 from kate_eval.errors import BankError
+from kate_eval.knowledge.card import LEXICAL, Card, EmbedderCard, described
 from kate_eval.knowledge.item import Experience
 
-SCHEMA_VERSION = 1
 TEMPLATES = Path(__file__).parent / "prompts"
 """A form can be shown to a model if it has a template here."""
-BUILD = (
-    "Build it: kate knowledge build BENCHMARK --form trajectory --split SPLIT -o FOLDER (bfcl or appworld)"
-)
+Vectors = npt.NDArray[np.float32]
 
 
-class EmbedderCard(BaseModel):
-    """Which embedder a bank is searched with, and its similarity threshold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    threshold: float
-    """Similarity in [0, 1] above which an item is injected."""
-    calibration: str
-    """How the threshold was found."""
-
-
-class Card(BaseModel):
-    """What a bank is made of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: int = SCHEMA_VERSION
-    benchmark: str
-    forms: tuple[str, ...]
-    split: str
-    categories: tuple[str, ...]
-    data_hash: str
-    """Hash of the benchmark data the items were made from."""
-    engine: str
-    """Package and version of the benchmark's engine."""
-    embedder: EmbedderCard
-    license: str
-    items_hash: str
-    """SHA-256 of items.jsonl, 16 hex digits."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bank:
-    """Experiences with their card. Read-only: shared by all samples of a run."""
+    """Experiences with their card. Read-only: shared by all samples of a run.
+
+    Attributes:
+        items: in a stable order.
+        card: what they are made of.
+        vectors: of the questions, unit length, shape (N, D); None for the lexical embedder.
+        folder: where it was loaded from.
+    """
 
     items: tuple[Experience, ...]
     card: Card
+    vectors: Vectors | None = None
+    folder: Path | None = None
 
     @cached_property
     def sources(self) -> frozenset[str]:
         """Ids of the entries that the items were made from."""
-        return frozenset(item.source for item in self.items)
+        return frozenset(source for item in self.items for source in item.sources)
 
     def require_forms(self, forms: Iterable[str]) -> None:
         """Check that the bank holds items of each form.
@@ -86,100 +55,82 @@ class Bank:
                     "(-S knowledge=...) or name a bank that has it (-S bank=...)."
                 )
 
-    def save(self, folder: Path) -> None:
-        """Write the bank as a folder; an existing bank there is replaced only once all is written.
 
-        Raises:
-            BankError: the folder exists and is no bank.
-        """
-        if folder.exists() and not (folder / "card.json").is_file():
-            raise BankError(f"{folder} exists and is no bank: choose another folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        try:
-            (made / "items.jsonl").write_bytes(_item_lines(self.items))
-            (made / "card.json").write_text(self.card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            made.chmod(0o755)
-            old = made.with_name(made.name + "-old")
-            if folder.exists():
-                folder.replace(old)
-            made.replace(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-
-
-def _item_lines(items: Iterable[Experience]) -> bytes:
-    return "".join(item.model_dump_json() + "\n" for item in items).encode()
-
-
-def make_bank(items: Iterable[Experience], **card: Any) -> Bank:
-    """A bank of the items; forms and the items' hash are filled in.
+def make_bank(
+    items: Iterable[Experience],
+    card: Card,
+    vectors: Vectors | None = None,
+    folder: Path | None = None,
+) -> Bank:
+    """A bank of the items; what the card says of them is filled in.
 
     Raises:
-        BankError: there are no items.
+        BankError: there are no items, two have one id, or vectors don't fit items and embedder.
     """
     kept = tuple(items)
     if not kept:
-        raise BankError("A bank needs at least one item; the chosen categories and split gave none")
-    forms = tuple(sorted({item.form for item in kept}))
-    digest = hashlib.sha256(_item_lines(kept)).hexdigest()[:16]
-    return Bank(kept, Card(forms=forms, items_hash=digest, **card))
+        raise BankError("A bank needs at least one item; the chosen categories, split and forms gave none")
+    ids: set[str] = set()
+    for item in kept:
+        if item.id in ids:
+            raise BankError(f"Two items have the id {item.id!r}: ids must be unique in a bank")
+        ids.add(item.id)
+    check_vectors(vectors, len(kept), card.embedder)
+    filled = described(card, kept, card.created or date.today().isoformat())
+    return Bank(kept, filled.model_copy(update={"items_hash": items_hash(kept)}), vectors, folder)
 
 
-def load_bank(folder: Path) -> Bank:
-    """Read a bank and check it against its card.
+def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -> None:
+    """Check that a bank's vectors are what its card says.
 
     Raises:
-        BankError: it is missing, corrupt, or of another schema; names the file, line and field.
+        BankError: they are missing, of another shape, or hold values that are no numbers.
     """
-    if not (folder / "card.json").is_file():
-        found = sorted(card.parent.name for card in folder.parent.glob("*/card.json"))
-        raise BankError(f"No bank in {folder}; found beside it: {', '.join(found) or 'none'}. {BUILD}")
-    card = _parse_card(folder / "card.json")
-    try:
-        data = (folder / "items.jsonl").read_bytes()
-    except OSError as ex:
-        raise BankError(f"Can't read {folder / 'items.jsonl'}: {ex}. {BUILD}") from ex
-    items = tuple(
-        _parse_item(line, folder / "items.jsonl", number)
-        # Not splitlines(): it would also split at characters that JSON strings may hold, such as U+2028.
-        for number, line in enumerate(_text(data, folder).removesuffix("\n").split("\n"), start=1)
-    )
-    if hashlib.sha256(data).hexdigest()[:16] != card.items_hash:
-        raise BankError(f"{folder / 'items.jsonl'} is not what card.json describes (hash differs). {BUILD}")
-    return Bank(items, card)
+    if embedder.name == LEXICAL:
+        return
+    remedy = "Embed it again: kate knowledge embed BANK"
+    if vectors is None:
+        raise BankError(f"The bank is embedded by {embedder.name!r}, but has no vectors. {remedy}")
+    if vectors.shape != (count, embedder.dimension):
+        raise BankError(
+            f"The vectors have shape {vectors.shape}; {count} items of {embedder.name!r} need "
+            f"({count}, {embedder.dimension}). {remedy}"
+        )
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise BankError(f"The vector of item {int(np.argmin(finite)) + 1} holds NaN or infinity. {remedy}")
 
 
-def _text(data: bytes, folder: Path) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as ex:
-        raise BankError(f"{folder / 'items.jsonl'} is no UTF-8: {ex}. {BUILD}") from ex
+def item_lines(items: Iterable[Experience]) -> bytes:
+    """The items as JSON Lines."""
+    return "".join(item.model_dump_json() + "\n" for item in items).encode()
 
 
-def _parse_card(file: Path) -> Card:
-    try:
-        raw = json.loads(file.read_bytes())
-        version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if version != SCHEMA_VERSION:
-            raise BankError(
-                f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {BUILD}"
-            )
-        return Card.model_validate(raw)
-    except ValidationError as ex:
-        raise BankError(f"{file}: {_first_error(ex)}. {BUILD}") from ex
-    except ValueError as ex:
-        raise BankError(f"{file} is no JSON: {ex}. {BUILD}") from ex
+def items_hash(items: Iterable[Experience]) -> str:
+    """SHA-256 of the items as JSON Lines: 16 hex digits."""
+    return hashlib.sha256(item_lines(items)).hexdigest()[:16]
 
 
-def _parse_item(line: str, file: Path, number: int) -> Experience:
-    try:
-        return Experience.model_validate_json(line)
-    except ValidationError as ex:
-        raise BankError(f"{file}, line {number}: {_first_error(ex)}. {BUILD}") from ex
+def merged_items(held: Sequence[Experience], more: Iterable[Experience]) -> list[Experience]:
+    """The items of both, without duplicates. Ids held stay; a newcomer whose id is taken gets a digest.
+
+    Two items are duplicates if a model would be shown the same, and they were made from the same entries.
+    """
+    result = list(held)
+    known = {(item.content, item.sources) for item in held}
+    ids = {item.id for item in held}
+    for item in more:
+        key = item.content, item.sources
+        if key in known:
+            continue
+        if item.id in ids:
+            item = item.model_copy(update={"id": f"{item.id}/{digest(item.content)}"})
+        known.add(key)
+        ids.add(item.id)
+        result.append(item)
+    return result
 
 
-def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"field {'.'.join(map(str, first['loc'])) or '(whole line)'}: {first['msg']}"
+def digest(text: str) -> str:
+    """Eight hex digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -9,32 +9,76 @@ irrelevant above it): unlike F1 it does not depend on how common relevant neighb
 everything pass in a bank of near-duplicates.
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections import Counter
+from collections.abc import Sequence
 
-from kate_eval.knowledge.bank import Bank, Card, EmbedderCard
+from kate_eval.knowledge.bank import Bank, Vectors, make_bank
+from kate_eval.knowledge.card import Card, EmbedderCard
+from kate_eval.knowledge.embed import Embedder
 from kate_eval.knowledge.item import Experience
-from kate_eval.knowledge.retrieve import Retriever
+from kate_eval.knowledge.retrieve import Query, Retriever
+from kate_eval.knowledge.scenario import Siblings, itself
 
 MAX_QUERIES = 1000
 TOP = 3
-Siblings = Callable[[str], Set[str]]
 
 
-def _itself(source: str) -> Set[str]:
-    return {source}
+def embedder_card(
+    embedder: Embedder | None,
+    items: Sequence[Experience],
+    vectors: Vectors | None,
+    siblings: Siblings,
+    by_class: bool,
+) -> EmbedderCard:
+    """What a bank's card says of its embedder: the method's threshold, or one calibrated on the items.
+
+    Args:
+        embedder: None for the lexical one.
+        items: those of the form that has most items with a known handling count.
+        vectors: of their questions, in their order: shape (len(items), D); None for the lexical one.
+        siblings: which entries a query must not find.
+        by_class: whether items must share a class with the query, as they must when the bank is used.
+    """
+    name = embedder.name if embedder else EmbedderCard().name
+    dimension = 0 if vectors is None else int(vectors.shape[1])
+    own = EmbedderCard(name=name, dimension=dimension)
+    if embedder is not None and embedder.threshold is not None:
+        found = embedder.threshold, "the method's own"
+    else:
+        places = _known(items)
+        chosen = None if vectors is None else vectors[places]
+        found = calibrate([items[place] for place in places], siblings, by_class, chosen, own)
+    return own.model_copy(update={"threshold": found[0], "calibration": found[1]})
+
+
+def _known(items: Sequence[Experience]) -> list[int]:
+    """Places of the items with a known handling, of the form that has most of them."""
+    counts = Counter(item.form for item in items if item.functions)
+    if not counts:
+        return []
+    form = max(sorted(counts), key=lambda name: counts[name])
+    return [place for place, item in enumerate(items) if item.form == form and item.functions]
 
 
 def calibrate(
-    items: Sequence[Experience], siblings: Siblings = _itself, by_class: bool = True
+    items: Sequence[Experience],
+    siblings: Siblings = itself,
+    by_class: bool = True,
+    vectors: Vectors | None = None,
+    embedder: EmbedderCard = EmbedderCard(),  # noqa: B008 - frozen
 ) -> tuple[float, str]:
-    """The threshold for the lexical embedder on these items, and how it was found, in words.
+    """The threshold for an embedder on these items, and how it was found, in words.
 
     Args:
-        items: of one bank.
+        items: of one bank and form.
         siblings: source -> the sources that vary the same scenario, which a query must not find.
         by_class: whether items must share a class with the query, as they must when the bank is used.
+        vectors: of the items' questions.
+        embedder: what made them; by default the lexical one.
     """
-    judged = sorted(_judged(items, siblings, by_class), reverse=True)
+    if not items:
+        return 0.0, "no items with a known handling to calibrate on"
+    judged = sorted(_judged(items, siblings, by_class, vectors, embedder), reverse=True)
     relevant = sum(label for _, label in judged)
     irrelevant = len(judged) - relevant
     if not relevant or not irrelevant:
@@ -53,35 +97,32 @@ def calibrate(
     )
 
 
-def _judged(items: Sequence[Experience], siblings: Siblings, by_class: bool) -> list[tuple[float, int]]:
+def _judged(
+    items: Sequence[Experience],
+    siblings: Siblings,
+    by_class: bool,
+    vectors: Vectors | None,
+    embedder: EmbedderCard,
+) -> list[tuple[float, int]]:
     """(similarity, 1 if relevant else 0) of each query's nearest neighbours."""
-    retriever = Retriever(_uncalibrated(items))
+    retriever = Retriever(_uncalibrated(items, vectors, embedder))
     stride = max(1, -(-len(items) // MAX_QUERIES))
     judged = []
-    for query in items[::stride]:
-        needed = query.functions
-        classes = frozenset(query.classes if by_class else ())
-        found = retriever.search(
-            query.question, query.form, classes, TOP, 0.0, exclude=siblings(query.source)
-        )
+    for place in range(0, len(items), stride):
+        asking = items[place]
+        needed = asking.functions
+        classes = frozenset(asking.classes if by_class else ())
+        query = Query(asking.question, None if vectors is None else vectors[place])
+        related = {name for source in asking.sources for name in siblings(source)}
+        found = retriever.search(query, asking.form, classes, TOP, 0.0, exclude=related)
         for neighbour in found:
             shared = needed & neighbour.item.functions
             judged.append((neighbour.similarity, int(2 * len(shared) >= len(needed))))
     return judged
 
 
-def _uncalibrated(items: Sequence[Experience]) -> Bank:
-    embedder = EmbedderCard(name="lexical", threshold=0.0, calibration="none yet")
-    forms = tuple(sorted({item.form for item in items}))
+def _uncalibrated(items: Sequence[Experience], vectors: Vectors | None, embedder: EmbedderCard) -> Bank:
     card = Card(
-        benchmark=items[0].benchmark,
-        forms=forms,
-        split="",
-        categories=(),
-        data_hash="",
-        engine="",
-        embedder=embedder,
-        license="",
-        items_hash="",
+        benchmark=items[0].benchmark, split="", data_hash="", engine="", license="", embedder=embedder
     )
-    return Bank(tuple(items), card)
+    return make_bank(items, card, vectors)

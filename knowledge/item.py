@@ -1,9 +1,11 @@
-"""One experience: what was asked, and what the right handling of it was."""
+"""One experience: what was asked, and what is known about handling it."""
 
+import json
 import re
-from typing import Any
+from collections.abc import Set
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
 from kate_eval.episode import Call
 
@@ -11,12 +13,21 @@ _API = re.compile(r"\bapis\.(\w+\.\w+)\(")
 
 
 class RecordedCall(BaseModel):
-    """A tool call as an item keeps it."""
+    """A tool call as an item keeps it. In files `arguments` is JSON text: all rows have one schema."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     arguments: dict[str, Any]
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_serializer("arguments", when_used="json")
+    def _text(self, value: dict[str, Any]) -> str:
+        return json.dumps(value, ensure_ascii=False)
 
     def call(self) -> Call:
         """The call itself."""
@@ -32,29 +43,56 @@ class RecordedStep(BaseModel):
     output: str
 
 
-class Experience(BaseModel):
-    """One item of a bank. For the form "trajectory": one user turn of a past entry with what resolved it."""
+class Origin(BaseModel):
+    """Where an item comes from. In an item without a run or a writer their fields are empty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
-    """Unique within the bank, and stable: "<source>/<turn>/<form>"."""
+    kind: Literal["gold", "run", "import"] = "gold"
+    log: str = ""
+    """File name of the Inspect log."""
+    sample: str = ""
+    """Inspect's unique id of the sample in that log."""
+    epoch: int = 0
+    model: str = ""
+    """The model whose run it is."""
+    writer: str = ""
+    """The model that wrote the item's text."""
+    success: bool = True
+    """Whether the run handled it rightly; gold always does."""
+    evidence: str = ""
+    """What the checker found, of a run that failed; who judged it, where no checker did."""
+
+
+class Experience(BaseModel):
+    """One item of a bank: instance-level (a user turn of a past entry) or an intent (of many requests)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    """Unique within the bank, and stable: "<source>/<turn>/<form>", with a digest where a model wrote it."""
     form: str = Field(pattern=r"^[a-z][a-z_]*$")
-    """Knowledge form: "trajectory"."""
+    """Knowledge form: a name in `acquire.FORMS`."""
     benchmark: str
     """The benchmark it comes from."""
-    source: str
-    """Id of the entry it was made from."""
-    turn: int = Field(ge=0)
+    sources: tuple[str, ...]
+    """Ids of the entries it was made from; none if they are not known (some imports)."""
+    turn: int = Field(default=0, ge=0)
     """The user turn it covers, from 0."""
     question: str = Field(min_length=1)
-    """What the user asked in that turn; the text items are retrieved by."""
+    """What the user asked in that turn, or the intent: the text that items are retrieved by."""
     calls: tuple[RecordedCall, ...] = ()
     """The calls that handled it, in order."""
     steps: tuple[RecordedStep, ...] = ()
     """The code that handled it, step by step (AppWorld)."""
+    text: str = ""
+    """What a model wrote about it: summary, reflection, description of a workflow."""
+    workflow: tuple[str, ...] = ()
+    """The generalised steps of an intent."""
     classes: tuple[str, ...] = ()
     """Groups of tools (or apps) involved in the entry; an item qualifies if it shares one."""
+    origin: Origin = Origin()
+    """Gold, a run, or an import."""
 
     @property
     def functions(self) -> frozenset[str]:
@@ -64,5 +102,11 @@ class Experience(BaseModel):
 
     @property
     def content(self) -> str:
-        """What makes an item a duplicate of another: its question and its handling."""
-        return f"{self.question}\0{[call.call().key for call in self.calls]}{[s.code for s in self.steps]}"
+        """What makes an item a duplicate of another: all that a model would be shown of it."""
+        calls = [call.call().key for call in self.calls]
+        codes = [step.code for step in self.steps]
+        return repr((self.form, self.question, calls, codes, self.text, self.workflow))
+
+    def made_from(self, entries: Set[str]) -> bool:
+        """Whether it was made from one of the entries."""
+        return not entries.isdisjoint(self.sources)

@@ -1,8 +1,11 @@
 """How experiences are shown to a model: into the user's message, the most similar one last.
 
-Source: the order of parts is KATE's (section 3.2); the wording is ours (knowledge/prompts).
+Source: the order of parts is KATE's (section 3.2); the wording is ours (knowledge/prompts). What an item
+holds is data: each case stands between lines with a mark that occurs in none of them, so none can end its
+own block.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from string import Template
@@ -11,6 +14,9 @@ from kate_eval.episode import Call
 from kate_eval.knowledge.bank import TEMPLATES
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.retrieve import Retrieved
+
+CHARACTERS = 4
+"""Characters a token, as a rule of thumb: the budget is for prompts of any model."""
 
 
 @cache
@@ -29,14 +35,64 @@ def render_experiences(
         found: the experiences, most similar first; they are shown in reverse.
         tool_name: the name under which a function is offered to this model.
     """
-    cases = [_case(hit.item, number, tool_name) for number, hit in enumerate(reversed(found), start=1)]
-    return template("experiences").substitute(question=question, experiences="\n\n".join(cases))
+    bodies = [render_case(hit.item, tool_name) for hit in reversed(found)]
+    mark = fresh_mark([question, *bodies])
+    blocks = [
+        f"[{mark} case {n}]\n{body}\n[{mark} end of case {n}]" for n, body in enumerate(bodies, start=1)
+    ]
+    return template("experiences").substitute(question=question, experiences="\n\n".join(blocks), mark=mark)
 
 
-def _case(item: Experience, number: int, tool_name: Callable[[str], str]) -> str:
-    if item.steps:
-        steps = "\n".join(f"```python\n{step.code}\n```\nOutput:\n{step.output}" for step in item.steps)
-        shown = template(f"{item.form}_code")
-        return shown.substitute(number=number, question=item.question, steps=steps)
+def render_case(item: Experience, tool_name: Callable[[str], str] = str) -> str:
+    """One item as text."""
     calls = "\n".join(Call(tool_name(call.name), call.arguments).text for call in item.calls)
-    return template(item.form).substitute(number=number, question=item.question, calls=calls)
+    if item.steps:
+        calls = "\n".join(f"{fenced(step.code, 'python')}\nOutput:\n{step.output}" for step in item.steps)
+    coded = bool(item.steps) and (TEMPLATES / f"{item.form}_code.txt").is_file()
+    workflow = "\n".join(f"{number}. {step}" for number, step in enumerate(item.workflow, start=1))
+    return template(f"{item.form}_code" if coded else item.form).substitute(
+        question=item.question, calls=calls, text=item.text, workflow=workflow
+    )
+
+
+def fenced(code: str, language: str = "") -> str:
+    """Code between fences that are longer than any in it."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def fresh_mark(texts: Sequence[str]) -> str:
+    """A mark that occurs in none of the texts; the same for the same texts, so that prompts repeat."""
+    seed = "\0".join(texts)
+    number = 0
+    while True:
+        mark = hashlib.sha256(f"{number}\0{seed}".encode(errors="surrogatepass")).hexdigest()[:8]
+        if not any(mark in text for text in texts):
+            return mark
+        number += 1
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has."""
+    return -(-len(text) // CHARACTERS)
+
+
+def within_budget(
+    found: Sequence[Retrieved], budget: int | None, tool_name: Callable[[str], str] = str
+) -> tuple[list[Retrieved], list[Retrieved]]:
+    """What of the experiences fits, and what is dropped: the least similar first, and whole items only.
+
+    Args:
+        found: most similar first.
+        budget: tokens for all cases together; None: no bound.
+        tool_name: as for `render_experiences`.
+    """
+    kept = list(found)
+    if budget is None:
+        return kept, []
+    sizes = [tokens(render_case(hit.item, tool_name)) for hit in kept]
+    while kept and sum(sizes[: len(kept)]) > budget:
+        kept.pop()
+    return kept, list(found[len(kept) :])

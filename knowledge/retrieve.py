@@ -1,20 +1,45 @@
 """Retrieval: the items most similar to a query, among those that share a class with the entry.
 
-Source: KATE, section 3.2: top k above a threshold over all involved classes, without duplicates.
-Exact search; the query is embedded once.
+Source: KATE, section 3.2: top k above a threshold over all involved classes, without duplicates. The query
+is encoded once, whatever the number of forms and classes. Search is exact up to EXACT items (one matrix
+product); beyond, an embedded vector database takes over (lance.py).
 """
 
-from collections.abc import Callable, Set
+import logging
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from kate_eval.errors import BankError
-from kate_eval.knowledge.bank import Bank
-from kate_eval.knowledge.embed import EMBEDDERS
+from kate_eval.errors import BankError, ConfigurationError
+from kate_eval.knowledge.bank import Bank, Vectors
+from kate_eval.knowledge.embed import Embedder, make_embedder
 from kate_eval.knowledge.item import Experience
+from kate_eval.knowledge.lexical import LexicalIndex
+from kate_eval.knowledge.select import SELECTORS, Pool
+
+logger = logging.getLogger(__name__)
+
+EXACT = 100_000
+"""Items up to which search is exact."""
+MATCHES = ("embedder", "hybrid")
+"""Similarity by the bank's embedder, or the mean of that and the lexical one."""
+AGREE = 0.99
+"""Cosine that a vector of the bank must have with the same text encoded now."""
+KEPT_QUERIES = 4096
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text to search by, with its vector where the embedder makes one: shape (D,), unit length."""
+
+    text: str
+    vector: Vectors | None = None
 
 
 @dataclass(frozen=True)
@@ -25,66 +50,170 @@ class Retrieved:
     similarity: float
 
 
+class Approximate(Protocol):
+    """A vector database over the bank's items."""
+
+    def nearest(self, vector: Vectors, form: str, wanted: Set[str], count: int) -> list[tuple[int, float]]:
+        """(position, cosine) of the best items that have the form and share a class (empty: any)."""
+
+
 class Retriever:
     """Search over one bank; shared by all samples of a run.
 
+    Args:
+        bank: what is searched.
+        embedder: what encodes queries; by default the one of the bank's card.
+
     Raises:
-        BankError: the bank was made for an embedder that is not here: its threshold would mean nothing.
+        BankError: the embedder is not the bank's.
     """
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Bank, embedder: Embedder | None = None) -> None:
         self.bank = bank
-        name = bank.card.embedder.name
-        if name not in EMBEDDERS:
+        wanted = bank.card.embedder.name
+        if embedder is not None and embedder.name != wanted:
             raise BankError(
-                f"The bank was made for the embedder {name!r}; this version has: {', '.join(EMBEDDERS)}. "
-                "Build the bank again: kate knowledge build ..."
+                f"The bank is embedded by {wanted!r}, and can't be searched with {embedder.name!r}: their "
+                f"similarities have nothing in common. Embed it again: kate knowledge embed BANK "
+                f"--embedder {embedder.name}"
             )
-        self._index = EMBEDDERS[name]([item.question for item in bank.items])
+        self._embedder = embedder or make_embedder(wanted)
+        self._known: dict[str, Query] = {}
+        self._verified = False
         self._of_form = {form: self._where(partial(_has_form, form)) for form in bank.card.forms}
         classes = {name for item in bank.items for name in item.classes}
         self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}
 
+    @cached_property
+    def _lexical(self) -> LexicalIndex:
+        return LexicalIndex([item.question for item in self.bank.items])
+
+    @cached_property
+    def _database(self) -> Approximate | None:
+        """The vector database, for a bank that is too large for exact search."""
+        items = self.bank.items
+        if self.bank.vectors is None or len(items) <= EXACT:
+            return None
+        from kate_eval.knowledge.lance import LanceIndex
+
+        folder = self.bank.folder or Path(".kate-eval-index")
+        try:
+            return LanceIndex(folder, [i.form for i in items], [i.classes for i in items], self.bank.vectors)
+        except ConfigurationError as ex:
+            logger.warning("Exact search over %d items, which is slow: %s", len(items), ex)
+            return None
+
+    async def query(self, text: str) -> Query:
+        """The query of a text, encoded once.
+
+        Raises:
+            BankError: the embedder is not the one that made the bank's vectors, whatever its name.
+            ConfigurationError: a package or setting is missing.
+            EndpointError: the embedder's endpoint failed.
+        """
+        if self._embedder is None:
+            return Query(text)
+        if text not in self._known:
+            await self._verify()
+            [vector] = await self._embedder.encode([text])
+            while len(self._known) >= KEPT_QUERIES:
+                self._known.pop(next(iter(self._known)))
+            self._known[text] = Query(text, vector)
+        return self._known[text]
+
+    async def _verify(self) -> None:
+        """Check once that the vectors are this embedder's: a name says little about weights."""
+        vectors = self.bank.vectors
+        if self._verified or self._embedder is None or vectors is None:
+            return
+        [again] = await self._embedder.encode([self.bank.items[0].question])
+        same = again.shape == vectors[0].shape and float(again @ vectors[0]) >= AGREE
+        if not same:
+            raise BankError(
+                f"The bank's vectors are not what {self._embedder.name!r} makes now (item "
+                f"{self.bank.items[0].id}): other weights, or another endpoint. Embed it again: "
+                f"kate knowledge embed {self.bank.folder or 'BANK'}"
+            )
+        self._verified = True
+
     def search(
         self,
-        query: str,
+        query: Query,
         form: str,
         classes: Set[str],
         k: int,
         threshold: float,
         exclude: Set[str] = frozenset(),
+        match: str = "embedder",
+        select: str = "top",
+        tools: Set[str] = frozenset(),
     ) -> list[Retrieved]:
-        """The best items, most similar first; ties in the bank's order.
+        """The best items; by default the most similar first, ties in the bank's order.
 
         Args:
-            query: the text to search by.
+            query: from `query`.
             form: the knowledge form wanted.
             classes: items must share one of these; empty means any.
             k: how many at most.
             threshold: similarity that an item must exceed.
-            exclude: sources whose items are left out.
+            exclude: entries whose items are left out.
+            match: how similarity is measured, of MATCHES.
+            select: which of the qualifying items are taken, of SELECTORS.
+            tools: functions that the entry offers, for the selector "cover".
+
+        Raises:
+            BankError: a hybrid search over more items than exact search takes.
         """
-        scores = np.where(self._qualifies(classes, form), self._index.similarities(query), -1.0)
-        found: list[Retrieved] = []
+        enough = 50 * max(k, 1)  # room for duplicates and excluded sources
+        positions: list[int] = []
+        similarities: list[float] = []
         seen: set[str] = set()
-        for position in self._best_first(scores, threshold, k):
+        for position, similarity in self._best(query, form, classes, threshold, match, enough):
             item = self.bank.items[position]
-            if item.source in exclude or item.content in seen:
+            if item.made_from(exclude) or item.content in seen:
                 continue
             seen.add(item.content)
-            found.append(Retrieved(item, round(float(scores[position]), 4)))
-            if len(found) == k:
-                break
-        return found
+            positions.append(position)
+            similarities.append(round(similarity, 4))
+        items = [self.bank.items[position] for position in positions]
 
-    def _best_first(self, scores: npt.NDArray[np.float32], threshold: float, k: int) -> list[int]:
-        """Positions above the threshold, best first; sorts only as many as could be needed."""
+        def between(one: int, others: Sequence[int]) -> Scores:
+            return self._between(positions[one], [positions[other] for other in others])
+
+        chosen = SELECTORS[select](Pool(items, similarities, between, tools), k)
+        return [Retrieved(items[place], similarities[place]) for place in chosen]
+
+    def _best(
+        self, query: Query, form: str, classes: Set[str], threshold: float, match: str, count: int
+    ) -> list[tuple[int, float]]:
+        """(position, similarity) of qualifying items above the threshold, best first."""
+        if self._database is not None and query.vector is not None:
+            if match != "embedder":
+                raise BankError(f"Hybrid search is exact, which ends at {EXACT:,} items: -S match=embedder")
+            found = self._database.nearest(query.vector, form, classes, count)
+            return [(position, cosine) for position, cosine in found if cosine > threshold]
+        scores = np.where(self._qualifies(classes, form), self._similarities(query, match), -1.0)
         above = np.flatnonzero(scores > threshold)
-        enough = 50 * max(k, 1)  # room for duplicates and excluded sources
-        if len(above) > enough:
-            above = above[np.argpartition(-scores[above], enough)[:enough]]
-        ordered: list[int] = above[np.lexsort((above, -scores[above]))].tolist()
-        return ordered
+        if len(above) > count:
+            above = above[np.argpartition(-scores[above], count)[:count]]
+        ordered = above[np.lexsort((above, -scores[above]))]
+        return [(int(position), float(scores[position])) for position in ordered]
+
+    def _similarities(self, query: Query, match: str) -> Scores:
+        """Of each item to the query: shape (N,)."""
+        if self.bank.vectors is None or query.vector is None:
+            return self._lexical.similarities(query.text)
+        cosine: Scores = self.bank.vectors @ query.vector
+        if match == "embedder":
+            return cosine
+        return (cosine + self._lexical.similarities(query.text)) / np.float32(2)
+
+    def _between(self, one: int, others: Sequence[int]) -> Scores:
+        vectors = self.bank.vectors
+        if vectors is None:
+            return self._lexical.between(one, others)
+        cosines: Scores = vectors[np.asarray(others, dtype=np.intp)] @ vectors[one]
+        return cosines
 
     def _qualifies(self, classes: Set[str], form: str) -> npt.NDArray[np.bool_]:
         """Which items have the form and share a class: shape (N,)."""

@@ -1,39 +1,68 @@
 """Injection: knowledge into the user's message, at each user turn.
 
 Source: KATE, section 3.2 (arXiv 2606.10875): at every user turn (AppWorld has one), by the turn's own
-text. If nothing qualifies, the turn is left untouched. Departures: `k` counts per knowledge form, and a
-turn in which the user asks nothing (it only offers more functions) gets no knowledge.
+text; intents by the turn's intent, which the model states first, one item each. If nothing qualifies, the
+turn is left untouched. Departures: `k` counts per knowledge form, and a turn in which the user asks nothing
+(it only offers more functions) gets no knowledge.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Awaitable, Callable, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from inspect_ai.model import ChatMessage, ChatMessageUser
 
 from kate_eval.episode import Episode, Turn
 from kate_eval.errors import BankError
 from kate_eval.knowledge.acquire import DEFAULT_FORMS, default_bank
-from kate_eval.knowledge.bank import load_bank
+from kate_eval.knowledge.acquire.build import FORMS
+from kate_eval.knowledge.bank import Bank
+from kate_eval.knowledge.card import LEXICAL
+from kate_eval.knowledge.folder import load_bank
 from kate_eval.knowledge.leakage import guard, leaked
-from kate_eval.knowledge.render import render_experiences
+from kate_eval.knowledge.nearness import Nearness, bank_nearness
+from kate_eval.knowledge.render import render_experiences, within_budget
 from kate_eval.knowledge.retrieve import Retrieved, Retriever
-from kate_eval.solvers.parameters import Parameters
+from kate_eval.solvers.parameters import Parameters, prompt
 
-Source = Callable[[str], Retriever]
-"""Benchmark -> the retriever over its bank."""
+State = Callable[[str], Awaitable[str]]
+"""Asks the model something in one request; its answer."""
+MAX_INTENT = 400
+"""Characters of a stated intent that are searched by."""
 
 
-def open_bank(bank: str | None, forms: Sequence[str]) -> Source:
+class Shelf:
+    """One bank, ready to be searched by all samples of a run."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.retriever = Retriever(bank)
+
+    @cached_property
+    def nearness(self) -> Nearness:
+        """Made when first needed."""
+        return bank_nearness(self.bank)
+
+
+class Source(Protocol):
+    """Where a sample's knowledge comes from."""
+
+    def __call__(self, benchmark: str, /) -> Shelf | None:
+        """The bank for a benchmark; None while there is none yet."""
+
+
+def open_bank(bank: str | None, forms: Sequence[str], match: str = "embedder") -> Callable[[str], Shelf]:
     """Find out before the first sample whether the knowledge asked for can be had.
 
     Args:
         bank: folder of the bank, which is loaded and indexed now; None: the benchmark's default bank.
         forms: the knowledge forms that will be searched.
+        match: how similarity is measured.
 
     Raises:
-        BankError: the bank is missing or corrupt, or lacks a form.
+        BankError: the bank is missing or corrupt, lacks a form, or can't be matched so.
     """
     if bank is None:
         for form in forms:
@@ -42,83 +71,173 @@ def open_bank(bank: str | None, forms: Sequence[str]) -> Source:
                     f"The default bank has no items of form {form!r}; it has: {', '.join(DEFAULT_FORMS)}. "
                     "Choose among them (-S knowledge=...) or name a bank that has it (-S bank=FOLDER)."
                 )
-        return _default_retriever
+        require_match(LEXICAL, match)
+        return _default_shelf
     loaded = load_bank(Path(bank))
     loaded.require_forms(forms)
-    retriever = Retriever(loaded)
+    require_match(loaded.card.embedder.name, match)
+    shelf = Shelf(loaded)
 
-    def of_benchmark(benchmark: str) -> Retriever:
-        if loaded.card.benchmark != benchmark:
-            raise BankError(
-                f"The bank {bank} is of {loaded.card.benchmark}, the task is {benchmark}. Build one: kate "
-                f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
-            )
-        return retriever
+    def of_benchmark(benchmark: str) -> Shelf:
+        require_benchmark(loaded, bank, benchmark)
+        return shelf
 
     return of_benchmark
 
 
+def require_benchmark(bank: Bank, name: str, benchmark: str) -> None:
+    """Check that a bank is of the benchmark that is played.
+
+    Raises:
+        BankError: it is of another.
+    """
+    if bank.card.benchmark != benchmark:
+        raise BankError(
+            f"The bank {name} is of {bank.card.benchmark}, the task is {benchmark}. Build one: kate "
+            f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
+        )
+
+
+def require_match(embedder: str, match: str) -> None:
+    """Check that a bank can be searched in this way.
+
+    Raises:
+        BankError: hybrid search is wanted of a bank that has no vectors.
+    """
+    if match == "hybrid" and embedder == LEXICAL:
+        raise BankError(
+            "match=hybrid joins an embedder's similarity with the lexical one, but the bank is lexical "
+            "only. Embed it: kate knowledge embed BANK --embedder minilm"
+        )
+
+
 @cache
-def _default_retriever(benchmark: str) -> Retriever:
-    return Retriever(default_bank(benchmark))
+def _default_shelf(benchmark: str) -> Shelf:
+    return Shelf(default_bank(benchmark))
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What was done to a turn.
+
+    Attributes:
+        messages: the turn's, with experiences in the last user message.
+        used: the experiences, most similar first.
+        dropped: those left out to keep within the budget.
+        intent: what the model said that the user wants; "" if it was not asked.
+        nearest: similarity of the nearest item of the bank to the turn's text, by TF-IDF, in [0, 1].
+    """
+
+    messages: list[ChatMessage]
+    used: list[Retrieved] = field(default_factory=list)
+    dropped: list[Retrieved] = field(default_factory=list)
+    intent: str = ""
+    nearest: float = 0.0
 
 
 class Injector:
     """Knowledge for one sample.
 
+    Args:
+        parameters: what the solver was told.
+        episode: of the sample.
+        shelf: the bank.
+        exclude: entries whose items are never shown; what is in them can't leak.
+
     Raises:
-        BankError: the bank is of another benchmark.
         LeakageError: the bank was built from the entry or a sibling, and leakage is not allowed.
     """
 
-    def __init__(self, parameters: Parameters, episode: Episode, source: Source) -> None:
+    def __init__(
+        self, parameters: Parameters, episode: Episode, shelf: Shelf, exclude: Set[str] = frozenset()
+    ) -> None:
         self._parameters = parameters
         self._episode = episode
-        self._retriever = source(episode.benchmark)
-        self.leaked = check_leakage(self._retriever, episode, parameters.allow_leakage)
+        self._shelf = shelf
+        self._exclude = exclude
+        self._tools = frozenset(str(doc["name"]) for doc in episode.docs)
+        self._earlier: list[str] = []
+        own = episode.related <= exclude
+        self.leaked = [] if own else check_leakage(shelf.bank, episode, parameters.allow_leakage)
         given = parameters.threshold
-        self.threshold = self._retriever.bank.card.embedder.threshold if given is None else given
+        self.threshold = shelf.bank.card.embedder.threshold if given is None else given
 
     def provenance(self) -> dict[str, Any]:
         """What the log must say about the knowledge used."""
-        return bank_provenance(self._retriever, self._parameters.bank) | {"threshold": self.threshold}
+        return bank_provenance(self._shelf.bank, self._parameters.bank) | {"threshold": self.threshold}
 
-    def inject(self, turn: Turn) -> tuple[list[ChatMessage], list[Retrieved]]:
-        """The turn's messages with experiences in the last user message, and which were used."""
-        found = [
-            hit
-            for form in self._parameters.knowledge
-            for hit in self._retriever.search(
-                turn.query, form, self._episode.classes, self._parameters.k, self.threshold
-            )
-        ]
-        if not found:
-            return list(turn.messages), []
+    def wants(self, turn: Turn) -> bool:
+        """Whether knowledge is searched for in this turn."""
+        first = not self._earlier
+        return bool(turn.query) and (first or self._parameters.inject == "turn")
+
+    async def inject(self, turn: Turn, state: State) -> Injected:
+        """The turn's messages with experiences in the last user message, and what was used.
+
+        Args:
+            turn: that asks something.
+            state: asks the model what the user wants, where a form is retrieved by that.
+        """
+        intent = ""
+        found: list[Retrieved] = []
+        for form in self._parameters.knowledge:
+            by_intent = form in FORMS and FORMS[form].by_intent
+            if by_intent and not intent:
+                intent = await self._stated_intent(turn, state)
+            found += await self._search(intent if by_intent else turn.query, form, by_intent)
+        self._earlier.append(turn.query)
         found.sort(key=lambda hit: -hit.similarity)
-        last = max(number for number, message in enumerate(turn.messages) if message.role == "user")
-        text = render_experiences(turn.messages[last].text, found, self._episode.tool_name)
+        used, dropped = within_budget(found, self._parameters.budget, self._episode.tool_name)
+        _, nearest = self._shelf.nearness.nearest(turn.query)
         messages = list(turn.messages)
-        messages[last] = ChatMessageUser(content=text)
-        return messages, found
+        if used:
+            last = max(number for number, message in enumerate(messages) if message.role == "user")
+            text = render_experiences(messages[last].text, used, self._episode.tool_name)
+            messages[last] = ChatMessageUser(content=text)
+        return Injected(messages, used, dropped, intent, round(nearest, 4))
+
+    async def _search(self, text: str, form: str, by_intent: bool) -> list[Retrieved]:
+        if not text:
+            return []
+        retriever = self._shelf.retriever
+        return retriever.search(
+            await retriever.query(text),
+            form,
+            self._episode.classes,
+            1 if by_intent else self._parameters.k,
+            self.threshold,
+            exclude=self._exclude,
+            match=self._parameters.match,
+            select=self._parameters.select,
+            tools=self._tools,
+        )
+
+    async def _stated_intent(self, turn: Turn, state: State) -> str:
+        earlier = "\n\n".join(self._earlier) or "(none)"
+        answer = await state(prompt("state_intent").substitute(earlier=earlier, question=turn.query))
+        return " ".join(answer.split())[:MAX_INTENT]
 
 
-def check_leakage(retriever: Retriever, episode: Episode, allowed: bool) -> list[str]:
+def check_leakage(bank: Bank, episode: Episode, allowed: bool) -> list[str]:
     """Sources of the bank that share the episode's scenario; [] unless leakage is allowed.
 
     Raises:
         LeakageError: there are some, and leakage is not allowed.
     """
     if not allowed:
-        guard(retriever.bank, episode.entry_id, episode.related)
-    return leaked(retriever.bank, episode.related)
+        guard(bank, episode.entry_id, episode.related)
+    return leaked(bank, episode.related)
 
 
-def bank_provenance(retriever: Retriever, bank: str | None) -> dict[str, Any]:
+def bank_provenance(bank: Bank, name: str | None) -> dict[str, Any]:
     """Which bank was used, by name and by what it holds."""
-    card = retriever.bank.card
+    card = bank.card
     return {
-        "bank": bank or f"default ({card.benchmark} {card.split})",
+        "bank": name or f"default ({card.benchmark} {card.split})",
         "bank_hash": card.items_hash,
         "bank_data_hash": card.data_hash,
+        "bank_forms": card.forms,
+        "bank_models": list(card.models),
+        "bank_sources_known": all(item.sources for item in bank.items),
         "embedder": card.embedder.name,
     }

@@ -41,6 +41,10 @@ def knowledge(
     bank: str | None = None,
     k: int = 3,
     threshold: float | None = None,
+    match: str = "embedder",
+    select: str = "top",
+    budget: int | None = None,
+    inject: str = "turn",
     allow_leakage: bool = False,
     temperature: float | None = None,
 ) -> Solver:
@@ -49,21 +53,16 @@ def knowledge(
     Args:
         knowledge: knowledge forms, comma-separated.
         bank: folder of the bank; by default the benchmark's training half, built in memory.
-        k: items per turn and form, at most.
-        threshold: similarity that an item must exceed; by default the embedder's calibrated one.
+        k: items per turn and form, at most; of intents always one.
+        threshold: similarity that an item must exceed; by default the bank's own.
+        match: embedder, or hybrid (the mean of the embedder's and the lexical similarity).
+        select: top, diverse (maximal marginal relevance) or cover (the tools of the entry).
+        budget: tokens for all experiences of a turn; the least similar are dropped first.
+        inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
         temperature: of each answer; by default --temperature, or 0.
     """
-    return loop(
-        make_parameters(
-            knowledge=knowledge,
-            bank=bank,
-            k=k,
-            threshold=threshold,
-            allow_leakage=allow_leakage,
-            temperature=temperature,
-        )
-    )
+    return loop(make_parameters(**locals()))  # every argument is a parameter of that name
 
 
 @solver
@@ -72,6 +71,10 @@ def memp(
     bank: str | None = None,
     k: int = 3,
     threshold: float | None = None,
+    match: str = "embedder",
+    select: str = "top",
+    budget: int | None = None,
+    inject: str = "turn",
     allow_leakage: bool = False,
 ) -> Solver:
     """The paper's Memp baseline: trajectories and summaries, one path.
@@ -79,13 +82,15 @@ def memp(
     Args:
         knowledge: knowledge forms, comma-separated.
         bank: folder of a bank that has them.
-        k: items per turn and form, at most.
-        threshold: similarity that an item must exceed.
+        k: items per turn and form, at most; of intents always one.
+        threshold: similarity that an item must exceed; by default the bank's own.
+        match: embedder, or hybrid (the mean of the embedder's and the lexical similarity).
+        select: top, diverse (maximal marginal relevance) or cover (the tools of the entry).
+        budget: tokens for all experiences of a turn; the least similar are dropped first.
+        inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
     """
-    return loop(
-        make_parameters(knowledge=knowledge, bank=bank, k=k, threshold=threshold, allow_leakage=allow_leakage)
-    )
+    return loop(make_parameters(**locals()))
 
 
 @solver
@@ -134,6 +139,10 @@ def kate(
     bank: str | None = None,
     k: int = 3,
     threshold: float | None = None,
+    match: str = "embedder",
+    select: str = "top",
+    budget: int | None = None,
+    inject: str = "turn",
     allow_leakage: bool = False,
     width: int = 4,
     aggregate: str = "critic",
@@ -150,8 +159,12 @@ def kate(
     Args:
         knowledge: knowledge forms, comma-separated; "none" for width alone.
         bank: folder of the bank; by default the benchmark's training half, built in memory.
-        k: items per turn and form, at most.
-        threshold: similarity that an item must exceed; by default the embedder's calibrated one.
+        k: items per turn and form, at most; of intents always one.
+        threshold: similarity that an item must exceed; by default the bank's own.
+        match: embedder, or hybrid (the mean of the embedder's and the lexical similarity).
+        select: top, diverse (maximal marginal relevance) or cover (the tools of the entry).
+        budget: tokens for all experiences of a turn; the least similar are dropped first.
+        inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
         width: candidates per step.
         aggregate: majority, critic, critic_majority, or first (a control).

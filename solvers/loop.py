@@ -3,22 +3,21 @@
 Everything a step was decided by goes into the transcript, so that `inspect view` explains it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from typing import Any
 
 from inspect_ai.log import transcript
-from inspect_ai.model import get_model
+from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 from inspect_ai.solver import Generate, Solver, TaskState
 from inspect_ai.util import span
 
 from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
 from kate_eval.episode import Turn, current_episode
-from kate_eval.knowledge.retrieve import Retrieved
 from kate_eval.solvers.aggregate import Decision, decide
 from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
-from kate_eval.solvers.inject import Injector, Source, open_bank
+from kate_eval.solvers.inject import Injected, Injector, Source, open_bank
 from kate_eval.solvers.parameters import Parameters, prompts_hash
 from kate_eval.solvers.sample import SAMPLERS
 
@@ -31,29 +30,46 @@ def loop(parameters: Parameters) -> Solver:
     Raises:
         BankError: the bank that they name can't be used.
     """
-    source = open_bank(parameters.bank, parameters.knowledge) if parameters.knowledge else None
+    forms = parameters.knowledge
+    source = open_bank(parameters.bank, forms, parameters.match) if forms else None
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        context = Context(
-            episode=current_episode(state),
-            parameters=parameters,
-            counters=Counters(knowledge=bool(parameters.knowledge)),
-            policy=get_model(),
-            critic=get_model(role="critic"),
-        )
-        try:
-            await _play(context, state, source)
-        finally:
-            state.messages = context.conversation
-            state.store.set(COUNTERS_KEY, asdict(context.counters))
+        await solve_sample(state, parameters, source)
         return state
 
     return solve
 
 
-async def _play(context: Context, state: TaskState, source: Source | None) -> None:
+async def solve_sample(
+    state: TaskState, parameters: Parameters, source: Source | None, exclude: Set[str] = frozenset()
+) -> Context:
+    """Play one sample's episode.
+
+    Args:
+        state: of the sample; its messages and store are filled.
+        parameters: of the solver.
+        source: of knowledge; None for none.
+        exclude: entries whose items are never shown.
+    """
+    context = Context(
+        episode=current_episode(state),
+        parameters=parameters,
+        counters=Counters(knowledge=bool(parameters.knowledge)),
+        policy=get_model(),
+        critic=get_model(role="critic"),
+    )
+    try:
+        await _play(context, state, source, exclude)
+    finally:
+        state.messages = context.conversation
+        state.store.set(COUNTERS_KEY, asdict(context.counters))
+    return context
+
+
+async def _play(context: Context, state: TaskState, source: Source | None, exclude: Set[str]) -> None:
     parameters = context.parameters
-    injector = Injector(parameters, context.episode, source) if source else None
+    shelf = source(context.episode.benchmark) if source else None
+    injector = Injector(parameters, context.episode, shelf, exclude) if shelf else None
     provenance: dict[str, Any] = {"parameters": parameters.model_dump(), "prompts_hash": prompts_hash()}
     if injector is not None:
         provenance |= injector.provenance()
@@ -61,21 +77,30 @@ async def _play(context: Context, state: TaskState, source: Source | None) -> No
     state.store.set(PROVENANCE_KEY, provenance)
     while (turn := context.episode.next_turn()) is not None:
         async with span(f"turn {turn.index + 1}"):
-            _start_turn(context, turn, injector)
+            await _start_turn(context, turn, injector)
             while not await _step(context):
                 pass
 
 
-def _start_turn(context: Context, turn: Turn, injector: Injector | None) -> None:
-    context.counters.turns += 1
-    if injector is None or not turn.query:
+async def _start_turn(context: Context, turn: Turn, injector: Injector | None) -> None:
+    counters = context.counters
+    counters.turns += 1
+    if injector is None or not injector.wants(turn):
         context.conversation.extend(turn.messages)
         return
-    messages, used = injector.inject(turn)
-    context.conversation.extend(messages)
-    context.counters.searches += 1
-    context.counters.hits += bool(used)
-    transcript().info(_knowledge_info(turn, used, injector.threshold), source=SOURCE)
+
+    async def state_intent(text: str) -> str:
+        output = await context.ask([ChatMessageUser(content=text)], [], GenerateConfig(temperature=0.0))
+        counters.extra_requests += 1
+        return output.choices[0].message.text
+
+    done = await injector.inject(turn, state_intent)
+    context.conversation.extend(done.messages)
+    counters.searches += 1
+    counters.hits += bool(done.used)
+    counters.nearest = max(counters.nearest or 0.0, done.nearest)
+    counters.items += [hit.item.id for hit in done.used]
+    transcript().info(_knowledge_info(turn, done, injector.threshold), source=SOURCE)
 
 
 async def _step(context: Context) -> bool:
@@ -92,20 +117,25 @@ async def _step(context: Context) -> bool:
     return observation.turn_over
 
 
-def _knowledge_info(turn: Turn, used: Sequence[Retrieved], threshold: float) -> dict[str, Any]:
+def _knowledge_info(turn: Turn, done: Injected, threshold: float) -> dict[str, Any]:
     return {
         "kind": "knowledge",
         "turn": turn.index + 1,
         "threshold": threshold,
+        "intent": done.intent,
+        "nearest": done.nearest,
         "retrieved": [
             {
                 "item": hit.item.id,
+                "form": hit.item.form,
                 "similarity": hit.similarity,
                 "question": hit.item.question,
                 "calls": [call.call().text for call in hit.item.calls],
+                "text": hit.item.text,
             }
-            for hit in used
+            for hit in done.used
         ],
+        "dropped_by_budget": [hit.item.id for hit in done.dropped],
     }
 
 

@@ -16,8 +16,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
 from kate_eval.episode import Call, Episode, Turn, current_episode
-from kate_eval.knowledge.retrieve import Retrieved, Retriever
-from kate_eval.solvers.inject import bank_provenance, check_leakage, open_bank
+from kate_eval.knowledge.retrieve import Retrieved
+from kate_eval.solvers.inject import Shelf, bank_provenance, check_leakage, open_bank
 from kate_eval.solvers.loop import SOURCE
 
 FORM = "trajectory"
@@ -111,13 +111,13 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         episode = current_episode(state)
-        retriever = source(episode.benchmark)
-        leaks = check_leakage(retriever, episode, allow_leakage)
+        shelf = source(episode.benchmark)
+        leaks = check_leakage(shelf.bank, episode, allow_leakage)
         counters = Counters(knowledge=True, leaked=bool(leaks))
-        state.store.set(PROVENANCE_KEY, bank_provenance(retriever, bank))
+        state.store.set(PROVENANCE_KEY, bank_provenance(shelf.bank, bank))
         while (turn := episode.next_turn()) is not None:
             state.messages.extend(turn.messages)
-            calls = _calls_of_turn(retriever, turn, episode, counters)
+            calls = await _calls_of_turn(shelf, turn, episode, counters)
             await _play_turn(episode, state, calls, counters)
         state.store.set(COUNTERS_KEY, asdict(counters))
         return state
@@ -125,9 +125,10 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
     return solve
 
 
-def _calls_of_turn(retriever: Retriever, turn: Turn, episode: Episode, counters: Counters) -> list[Call]:
+async def _calls_of_turn(shelf: Shelf, turn: Turn, episode: Episode, counters: Counters) -> list[Call]:
     """What is played in a turn: the most similar example's calls, or its code and then SUBMIT."""
-    found = retriever.search(turn.query, FORM, episode.classes, k=1, threshold=0.0)
+    query = await shelf.retriever.query(turn.query)
+    found = shelf.retriever.search(query, FORM, episode.classes, k=1, threshold=0.0)
     counters.turns += 1
     counters.searches += 1
     counters.hits += bool(found)
@@ -143,7 +144,7 @@ def _calls_of_turn(retriever: Retriever, turn: Turn, episode: Episode, counters:
     }
     transcript().info(info, source=SOURCE)
     # A turn of code ends when the code says so, which the example's may have failed to do.
-    is_code = any(item.steps for item in retriever.bank.items)
+    is_code = any(item.steps for item in shelf.bank.items)
     return [*calls, code_call(SUBMIT)] if is_code else calls
 
 

@@ -28,6 +28,14 @@ class Parameters(BaseModel):
     """Items injected at most, per form."""
     threshold: float | None = Field(default=None, ge=0, le=1)
     """Similarity that an item must exceed; None: the one calibrated for the bank's embedder."""
+    match: str = "embedder"
+    """How similarity is measured: a name in `retrieve.MATCHES`."""
+    select: str = "top"
+    """Which qualifying items are taken: a name in `select.SELECTORS`."""
+    budget: int | None = Field(default=None, ge=1)
+    """Tokens (of 4 characters) for all experiences of a turn; the least similar are dropped first."""
+    inject: Literal["turn", "sample"] = "turn"
+    """Knowledge at every user turn, or only at the first that asks something."""
     allow_leakage: bool = False
     """Evaluate entries that the bank was built from, and mark the log so."""
     width: int = Field(default=1, ge=1, le=128)
@@ -82,13 +90,18 @@ def make_parameters(**values: Any) -> Parameters:
 
 def _choices() -> dict[str, tuple[str, ...]]:
     """The registered names of each pluggable part (imported late: the parts import this module)."""
+    from kate_eval.knowledge.retrieve import MATCHES
+    from kate_eval.knowledge.select import SELECTORS
     from kate_eval.solvers.aggregate import AGGREGATORS
     from kate_eval.solvers.sample import SAMPLERS
 
     return {
         "aggregate": tuple(AGGREGATORS),
         "depth": ("none", *DEPTHS),
+        "inject": ("turn", "sample"),
         "layout": LAYOUTS,
+        "match": MATCHES,
+        "select": tuple(SELECTORS),
         "sampling": tuple(SAMPLERS),
     }
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from kate_eval.appworld import provision
 from kate_eval.cli import main
-from kate_eval.knowledge.bank import load_bank
+from kate_eval.knowledge.folder import load_bank
 
 
 def kate(*arguments: str) -> Result:
@@ -21,7 +21,7 @@ def test_a_bank_is_built_from_gold(tmp_path: Path) -> None:
     folder = tmp_path / "banks/bfcl-train"
     done = kate("knowledge", "build", "bfcl", "--form", "trajectory", "--split", "train", "-o", str(folder))
     assert done.exit_code == 0, done.output
-    assert "371 items from 100 entries" in done.output.replace("\n", " ")
+    assert "371 items (trajectory 371; 371 new) from 100 entries" in done.output
     assert len(load_bank(folder).items) == 371
 
 

@@ -111,22 +111,35 @@ def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode)
         return Verdict(
             False, "multi_turn:force_terminated", f"{len(result)} turns played, gold has {len(entry.gold)}"
         )
+    found = first_fault(entry, result, mode)
+    return found[1] if found else CORRECT
+
+
+def first_fault(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode) -> tuple[int, Verdict] | None:
+    """The first turn of a multi-turn result that the official checkers reject, with their verdict.
+
+    Args:
+        entry: the benchmark entry.
+        result: the turns that were played; there may be fewer than gold has.
+        mode: "fc" or "prompt", the format of the responses.
+    """
     model, gold = Environment(entry), Environment(entry)
     so_far: list[str] = []
-    for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=True)):
+    for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=False)):
         calls = [call for step in steps for call in decode_step(step, mode)]
         so_far += [model.execute(call) for call in calls]
         gold_results = [gold.execute(call) for call in gold_calls]
         if not gold_calls:
             continue
         if not calls:
-            return Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
+            verdict = Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
+            return index, verdict
         found = _ask(engine.official().state_checker, model.instances, gold.instances)
         if found["valid"]:
             found = _ask(engine.official().response_checker, so_far, gold_results, index)
         if not found["valid"]:
-            return Verdict(False, found["error_type"], f"turn {index}: {_message(found)}")
-    return CORRECT
+            return index, Verdict(False, found["error_type"], f"turn {index}: {_message(found)}")
+    return None
 
 
 def _message(found: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """The simulated endpoint as an Inspect model provider: `--model simulated/default`.
 
 No language model is behind it. It plays kate-eval's tasks from their gold answers with given skill, to
-exercise, test and load the harness; its scores say nothing about any real model. It imports neither solvers
-nor knowledge: what it gains from them, it gains through the prompts and votes they really make.
+exercise, test and load the harness; its scores say nothing about any real model. Asked to write a text
+(writer.py), it answers with one that says it is simulated. It imports neither solvers nor knowledge: what it
+gains from them, it gains through the prompts and votes they really make.
 
 Model arguments (-M): latency (seconds per request), seed, choices (false: like providers that ignore
 num_choices). Profiles: profiles.py.
@@ -37,6 +38,7 @@ from kate_eval.endpoints.candidates import critic_request
 from kate_eval.endpoints.player import Player, Said
 from kate_eval.endpoints.profiles import profile_named
 from kate_eval.endpoints.usage import usage_of
+from kate_eval.endpoints.writer import written
 from kate_eval.episode import SAMPLE_KEY
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
 
@@ -117,6 +119,9 @@ class SimulatedAPI(ModelAPI):
     def _answer(
         self, messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], config: GenerateConfig
     ) -> ModelOutput:
+        text = written(messages, tools, config)
+        if text is not None:
+            return self._output([ChatMessageAssistant(content=text)], messages, tools)
         sample = current_sample()
         player = PLAYERS[sample.benchmark](sample.benchmark, sample.entry, sample.mode)
         seed = f"{self.seed}|{sample.entry}|{sample.epoch}"

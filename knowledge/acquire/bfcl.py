@@ -1,69 +1,125 @@
-"""Gold trajectories: one item per user turn (BFCL multi-turn) or per entry (single-turn), no LLM.
+"""BFCL's cases: one per user turn (multi-turn) or entry (single-turn), from gold or from a run's sample.
 
-Source: KATE, section 3.1 (arXiv 2606.10875). The default bank is the paper's: the training half of
-multi_turn_base. Turns without gold calls, and turns that only add functions, give no item.
+Source: KATE, section 3.1 (arXiv 2606.10875). The default is the paper's: the training half of
+multi_turn_base. Turns without gold calls, and turns that only add functions, give no case. Of a run, turns
+before the first that the checkers reject are successes, that one is a failure, and those after it say
+nothing: they start from a wrong state.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from kate_eval.bfcl import data
-from kate_eval.bfcl.categories import SPLITS, Split, has_gold, parse_categories
+from kate_eval.bfcl.categories import SPLITS, Mode, has_gold, parse_categories
+from kate_eval.bfcl.checker import check, decode_step, first_fault
 from kate_eval.bfcl.engine import BFCL_EVAL_VERSION
 from kate_eval.bfcl.gold import multi_turn_gold, single_turn_gold
 from kate_eval.episode import Call
 from kate_eval.errors import unknown
-from kate_eval.knowledge.bank import Bank, EmbedderCard, make_bank
-from kate_eval.knowledge.calibrate import calibrate
-from kate_eval.knowledge.item import Experience, RecordedCall
+from kate_eval.knowledge.acquire.case import Acquired, Case
+from kate_eval.knowledge.card import Card
+from kate_eval.knowledge.item import Origin, RecordedCall
 
-FORM = "trajectory"
 DEFAULT_CATEGORIES = ("multi_turn_base",)
+ENGINE = f"bfcl-eval {BFCL_EVAL_VERSION}"
+LICENSE = "Made from BFCL-V3 data (bfcl-eval, Apache-2.0)"
+FORCED = "multi_turn:force_terminated the turn was not over after the most steps that are allowed"
 
 
-def _item(entry: data.Entry, turn: int, calls: Sequence[Call]) -> Experience | None:
-    question = "\n".join(m["content"] for m in entry.turns[turn] if m["role"] == "user").strip()
-    if not question or not calls:
-        return None
-    return Experience(
-        id=f"{entry.id}/{turn}/{FORM}",
-        form=FORM,
-        benchmark="bfcl",
-        source=entry.id,
-        turn=turn,
-        question=question,
-        calls=tuple(RecordedCall(name=call.name, arguments=call.arguments) for call in calls),
-        classes=tuple(sorted(entry.classes)),
-    )
-
-
-def trajectories(entry: data.Entry) -> Iterator[Experience]:
-    """The trajectory items of one BFCL entry."""
-    turns = multi_turn_gold(entry) if entry.multi_turn else [single_turn_gold(entry)]
-    for turn, calls in enumerate(turns):
-        item = _item(entry, turn, calls)
-        if item is not None:
-            yield item
-
-
-def build_bfcl_bank(categories: Sequence[str] = DEFAULT_CATEGORIES, split: Split = "train") -> Bank:
-    """Build a bank of gold trajectories from BFCL's data, in a second or two.
+def gold_cases(split: str = "train", categories: Sequence[str] | None = None) -> Acquired:
+    """The gold of a split's entries, in a second or two.
 
     Raises:
         ConfigurationError: an unknown category or split.
-        BankError: the categories have no gold.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    chosen = tuple(c for c in parse_categories(categories) if has_gold(c))
-    items = [item for entry in data.load(chosen, split) for item in trajectories(entry)]
-    threshold, how = calibrate(items) if items else (0.0, "no items")
-    return make_bank(
-        items,
-        benchmark="bfcl",
-        split=split,
-        categories=chosen,
-        data_hash=data.data_hash(chosen),
-        engine=f"bfcl-eval {BFCL_EVAL_VERSION}",
-        embedder=EmbedderCard(name="lexical", threshold=threshold, calibration=how),
-        license="Made from BFCL-V3 data (bfcl-eval, Apache-2.0)",
+    chosen = tuple(c for c in parse_categories(categories or DEFAULT_CATEGORIES) if has_gold(c))
+    entries = data.load(chosen, split)
+    return Acquired(
+        cases=[case for entry in entries for case in cases_of(entry)],
+        card=Card(
+            benchmark="bfcl",
+            split=split,
+            categories=chosen,
+            data_hash=data.data_hash(chosen),
+            engine=ENGINE,
+            license=LICENSE,
+        ),
+        siblings=data.siblings,
     )
+
+
+def cases_of(entry: data.Entry) -> Iterator[Case]:
+    """The cases of an entry's gold."""
+    turns = multi_turn_gold(entry) if entry.multi_turn else [single_turn_gold(entry)]
+    yield from _cases(entry, turns, [Origin()] * len(turns))
+
+
+def run_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list[Case]:
+    """The cases of a run's sample.
+
+    Args:
+        entry_id: of the entry that was played.
+        outcome: the episode's, as the log keeps it.
+        origin: the run; success and evidence are filled in by turn.
+
+    Raises:
+        DatasetError: there is no such entry.
+        ValueError: the outcome is not one of this entry.
+    """
+    entry = data.load_entry(entry_id)
+    try:
+        mode, result, over = cast(Mode, outcome["mode"]), outcome["result"], bool(outcome["over"])
+        if not entry.multi_turn:
+            verdict = check(entry, result, mode)
+            found = origin.model_copy(
+                update={
+                    "success": verdict.correct,
+                    "evidence": f"{verdict.error_type} {verdict.message}".strip(),
+                }
+            )
+            return list(_cases(entry, [decode_step(result, mode)], [found]))
+        calls = [[call for step in turn for call in decode_step(step, mode)] for turn in result]
+        origins = _origins(entry, result, mode, origin, over)
+    except (KeyError, TypeError, AttributeError) as ex:
+        raise ValueError(f"the outcome of {entry_id} is not in the shape of a result: {ex!r}") from ex
+    return list(_cases(entry, calls, origins))
+
+
+def _origins(
+    entry: data.Entry, result: Sequence[Any], mode: Mode, origin: Origin, over: bool
+) -> list[Origin]:
+    """The finding on each turn up to the first fault; turns without gold calls are never checked."""
+    fault = first_fault(entry, result, mode)
+    passed = len(result) if fault is None else fault[0]
+    cut_short = fault is None and len(result) < len(entry.gold)
+    found = [origin] * passed
+    if fault is not None:
+        evidence = f"{fault[1].error_type} {fault[1].message}"
+        found.append(origin.model_copy(update={"success": False, "evidence": evidence}))
+    elif cut_short and found:
+        # The last turn played was not finished: it ran into the cap, or into a limit of the user's.
+        found[-1] = origin.model_copy(update={"success": False, "evidence": FORCED})
+    return found
+
+
+def _cases(entry: data.Entry, turns: Sequence[Sequence[Call]], origins: Sequence[Origin]) -> Iterator[Case]:
+    checked = [bool(gold) for gold in entry.gold] if entry.multi_turn else [True]
+    earlier: list[str] = []
+    for turn, (calls, origin) in enumerate(zip(turns, origins, strict=False)):
+        question = "\n".join(m["content"] for m in entry.turns[turn] if m["role"] == "user").strip()
+        case = Case(
+            benchmark="bfcl",
+            source=entry.id,
+            turn=turn,
+            question=question,
+            earlier=tuple(earlier),
+            calls=tuple(RecordedCall(name=call.name, arguments=call.arguments) for call in calls),
+            classes=tuple(sorted(entry.classes)),
+            origin=origin,
+        )
+        if question:
+            earlier.append(f"Request: {question}\n{case.handling}")
+        if question and checked[turn] and (calls or not origin.success):
+            yield case

@@ -12,7 +12,7 @@ from inspect_ai.model import ChatMessageUser, GenerateConfig, Model, get_model
 from kate_eval.appworld import data, decode, places
 from kate_eval.appworld.record import load_demonstration
 from kate_eval.appworld.sessions import FINISH_SECONDS, GRACE_SECONDS, Limits, evaluate, open_session
-from kate_eval.knowledge.render import template
+from kate_eval.knowledge.acquire.form import prompt
 
 MAX_STEPS = 40
 
@@ -45,7 +45,7 @@ async def rewrite_task(world: str, task: data.AppTask, writer: Model) -> list[di
     if not shown["success"]:
         return None
     steps = "\n".join(f"```python\n{s['code']}\n```\nOutput:\n{s['output'][:2000]}" for s in shown["steps"])
-    request = template("rewrite").substitute(question=task.instruction, steps=steps)
+    request = prompt("rewrite").substitute(question=task.instruction, steps=steps)
     config = GenerateConfig(temperature=0.0, max_tokens=6000)
     output = await writer.generate([ChatMessageUser(content=request)], config=config)
     blocks = decode.all_blocks(output.completion)[:MAX_STEPS]

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from kate_eval.appworld import data, record
 from kate_eval.cli import main
 from kate_eval.errors import BankError, DatasetError
-from kate_eval.knowledge.acquire import default_bank
-from kate_eval.knowledge.acquire.appworld import OUTPUT, build_appworld_bank
+from kate_eval.knowledge.acquire import default_bank, trajectory_bank
+from kate_eval.knowledge.acquire.appworld import OUTPUT, gold_cases
 from kate_eval.knowledge.acquire.rewrite import rewrite_task
-from kate_eval.knowledge.bank import load_bank
+from kate_eval.knowledge.folder import load_bank, save_bank
 from kate_eval.knowledge.render import render_experiences
-from kate_eval.knowledge.retrieve import Retriever
+from kate_eval.knowledge.retrieve import Query, Retriever
 from kate_eval.solvers.kate import knowledge
 from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
@@ -25,7 +25,7 @@ COMPLETE = "```python\napis.supervisor.complete_task()\n```"
 
 
 def test_a_bank_has_every_training_task_with_its_steps_and_apps() -> None:
-    bank = build_appworld_bank("mini_train")
+    bank = trajectory_bank(gold_cases("mini_train"))
     assert bank.sources == set(data.task_ids("mini_train"))
     assert bank.card.benchmark == "appworld-mini"
     for item in bank.items:
@@ -38,7 +38,8 @@ def test_the_command_builds_the_default_bank(tmp_path: Path) -> None:
     folder = str(tmp_path / "bank")
     done = CliRunner().invoke(main, ["knowledge", "build", "appworld", "--split", "mini_train", "-o", folder])
     assert done.exit_code == 0, done.output
-    assert load_bank(tmp_path / "bank").card == default_bank("appworld-mini").card
+    built, default = load_bank(tmp_path / "bank").card, default_bank("appworld-mini").card
+    assert built.items_hash == default.items_hash and built.embedder == default.embedder
 
 
 def test_categories_don_t_apply_to_appworld(tmp_path: Path) -> None:
@@ -60,8 +61,8 @@ def test_the_task_is_asked_with_similar_tasks_before_it(run: Any) -> None:
 
 
 def test_steps_are_shown_in_order() -> None:
-    retriever = Retriever(build_appworld_bank("mini_train"))
-    [best] = retriever.search("jazz songs in my Spotify library", "trajectory", frozenset(), 1, 0.0)
+    retriever = Retriever(trajectory_bank(gold_cases("mini_train")))
+    [best] = retriever.search(Query("jazz songs in my Spotify library"), "trajectory", frozenset(), 1, 0.0)
     assert "spotify" in best.item.classes
     shown = render_experiences("Mine.", [best])
     places = [shown.index(step.code) for step in best.item.steps]
@@ -69,7 +70,7 @@ def test_steps_are_shown_in_order() -> None:
 
 
 def test_a_bank_of_the_other_benchmark_or_split_is_refused(run: Any, tmp_path: Path) -> None:
-    build_appworld_bank("mini_train").save(tmp_path / "bank")
+    save_bank(trajectory_bank(gold_cases("mini_train")), tmp_path / "bank")
     script = Scripted(lambda messages, config: output(COMPLETE))
     folder = str(tmp_path / "bank")
     log = run(bfcl(categories="multi_turn_base"), script.model(), knowledge(bank=folder), limit=1)
@@ -95,8 +96,8 @@ def test_a_rewritten_solution_counts_only_if_the_engine_accepts_it() -> None:
 def test_what_is_not_recorded_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(record, "folder", lambda world: tmp_path)
     with pytest.raises(DatasetError, match=r"No demonstration of task .* kate appworld setup --mini"):
-        build_appworld_bank("mini_train")
+        trajectory_bank(gold_cases("mini_train"))
     for task_id in data.task_ids("mini_train"):
         (tmp_path / f"{task_id}.json").write_text('{"steps": [], "apps": [], "success": false}')
     with pytest.raises(BankError, match="None of the 15 tasks"):
-        build_appworld_bank("mini_train")
+        trajectory_bank(gold_cases("mini_train"))

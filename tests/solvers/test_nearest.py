@@ -16,10 +16,11 @@ from kate_eval.appworld.data import AppTask
 from kate_eval.appworld.play import AppWorldEpisode
 from kate_eval.appworld.sessions import Limits, Session
 from kate_eval.episode import open_episode
-from kate_eval.knowledge.bank import EmbedderCard, make_bank
+from kate_eval.knowledge.bank import make_bank
+from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience, RecordedStep
-from kate_eval.knowledge.retrieve import Retriever
 from kate_eval.solvers import nearest as module
+from kate_eval.solvers.inject import Shelf
 from kate_eval.solvers.nearest import SUBMIT, nearest, substitutions, transfer_code
 
 DELETE = "apis.notes.delete_note(title='Old list', limit=3)"
@@ -65,15 +66,14 @@ def played(
         id="a_1/0/trajectory",
         form="trajectory",
         benchmark="appworld-mini",
-        source="a_1",
+        sources=("a_1",),
         turn=0,
         question="Delete the first 3 notes called 'Old list'.",
         steps=tuple(RecordedStep(code=code, output="") for code in codes),
     )
-    embedder = EmbedderCard(name="lexical", threshold=0.0, calibration="none")
-    card = {"benchmark": "appworld-mini", "split": "mini_train", "categories": (), "data_hash": "0"}
-    bank = make_bank([item], **card, engine="none", embedder=embedder, license="none")
-    monkeypatch.setattr(module, "open_bank", lambda bank_, forms: lambda benchmark: Retriever(bank))
+    card = Card(benchmark="appworld-mini", split="mini_train", data_hash="0", engine="none", license="none")
+    shelf = Shelf(make_bank([item], card))
+    monkeypatch.setattr(module, "open_bank", lambda bank, forms: lambda benchmark: shelf)
     session = Recording(submits)
     task = Task([Sample(input="-", id="fake_1")], setup=opened(session, asked))
     log = run(task, "mockllm/model", nearest())

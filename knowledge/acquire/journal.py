@@ -1,0 +1,66 @@
+"""The journal of a build: each answer of a writing model, kept the moment it came.
+
+A build that was broken off goes on from here, and a later one with more forms pays only for what is new.
+One JSON object a line; a line cut off by a crash is dropped.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kate_eval.knowledge.folder import JOURNAL
+
+
+class Entry(BaseModel):
+    """One job's end: an answer that could be used, or the reason why none could."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key: str
+    form: str
+    writer: str
+    answer: str = ""
+    failure: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Journal:
+    """The journal of one bank's folder; to be opened by the bank's only writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL
+        self._entries: dict[str, Entry] = {}
+        whole = 0
+        if self._path.is_file():
+            for line in self._path.read_bytes().splitlines(keepends=True):
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                entry = _parse(line)
+                if entry is not None:
+                    self._entries[entry.key] = entry
+            os.truncate(self._path, whole)
+
+    def find(self, key: str) -> Entry | None:
+        """What is known of a job."""
+        return self._entries.get(key)
+
+    def add(self, entry: Entry) -> None:
+        """Keep a job's end; on disk when this returns."""
+        self._entries[entry.key] = entry
+        with self._path.open("ab") as file:
+            file.write(entry.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        raw: Any = json.loads(line)
+        return Entry.model_validate(raw)
+    except (ValueError, ValidationError, RecursionError):
+        return None

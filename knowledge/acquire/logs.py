@@ -1,0 +1,202 @@
+"""Cases from Inspect logs of our tasks: a model's own successes and failures.
+
+What can't be used is named and counted: other tasks' logs, damaged files, samples that failed or were not
+scored, data of another version.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
+from inspect_ai.model import ChatMessage
+from inspect_ai.scorer import CORRECT
+
+from kate_eval.appworld import data as appworld_data
+from kate_eval.appworld import places
+from kate_eval.bfcl import data as bfcl_data
+from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY, SAMPLE_KEY
+from kate_eval.errors import ConfigurationError, DatasetError
+from kate_eval.knowledge.acquire import appworld, bfcl
+from kate_eval.knowledge.acquire.case import Acquired, Case
+from kate_eval.knowledge.card import Card
+from kate_eval.knowledge.item import Origin
+
+VERDICTS = {"bfcl": "bfcl_verdict"}
+"""Benchmark -> its scorer; AppWorld's worlds share one."""
+MAX_EVIDENCE = 2000
+"""Characters of a checker's finding that an item keeps."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A sample that was played, as a log or a running solver has it.
+
+    Attributes:
+        benchmark: of the task, with AppWorld's mini world told apart.
+        entry: id.
+        outcome: the episode's.
+        messages: the conversation.
+        success: the scorer's verdict.
+        evidence: the scorer's explanation.
+    """
+
+    benchmark: str
+    entry: str
+    outcome: Mapping[str, Any]
+    messages: Sequence[ChatMessage]
+    success: bool
+    evidence: str
+
+
+def played_cases(played: Played, origin: Origin) -> list[Case]:
+    """The cases of one sample.
+
+    Raises:
+        DatasetError: the entry is not in the data.
+        ValueError: the sample is not in the shape that our tasks leave.
+    """
+    if played.benchmark == "bfcl":
+        return bfcl.run_cases(played.entry, dict(played.outcome), origin)
+    world = places.world_of_benchmark(played.benchmark)
+    if world is None:
+        raise ValueError(f"no cases are known of the benchmark {played.benchmark!r}")
+    found = origin.model_copy(
+        update={
+            "success": played.success,
+            "evidence": "" if played.success else played.evidence[:MAX_EVIDENCE],
+        }
+    )
+    case = appworld.run_case(world, played.entry, played.messages, found)
+    return [case] if case else []
+
+
+def log_cases(logs: Sequence[Path], benchmark: str | None, say: Callable[[str], None]) -> Acquired:
+    """The cases of all samples in logs.
+
+    Args:
+        logs: log files, or folders of them.
+        benchmark: which one, where the logs hold several.
+        say: told of each log that can't be used.
+
+    Raises:
+        ConfigurationError: no log of our tasks can be read, or they are of several benchmarks.
+    """
+    headers = dict(_headers(logs, say))
+    held = sorted({_benchmark(log) for log in headers.values()})
+    wanted = held[0] if len(held) == 1 and benchmark is None else benchmark
+    chosen = {name: log for name, log in headers.items() if _benchmark(log) == wanted}
+    if not chosen:
+        raise ConfigurationError(
+            f"No usable logs{f' of {wanted}' if wanted else ''} in {', '.join(map(str, logs))}; "
+            f"benchmarks found: {', '.join(held) or 'none'}. Choose one: "
+            "kate knowledge build BENCHMARK --from-logs ..."
+        )
+    left_out: Counter[str] = Counter()
+    cases = [case for name, log in sorted(chosen.items()) for case in _log(name, log, left_out, say)]
+    notes = [f"{count} samples left out: {reason}" for reason, count in left_out.most_common()]
+    if not cases:
+        raise ConfigurationError(f"The logs hold nothing to learn from. {'; '.join(notes) or 'No samples.'}")
+    return _acquired(str(wanted), list(chosen.values()), cases, notes)
+
+
+def _headers(logs: Sequence[Path], say: Callable[[str], None]) -> Iterator[tuple[str, EvalLog]]:
+    for path in logs:
+        if not path.exists():
+            raise ConfigurationError(
+                f"No log or folder {path}; logs go to ./logs unless --log-dir says otherwise"
+            )
+        names = [str(path)] if path.is_file() else [info.name for info in list_eval_logs(str(path.resolve()))]
+        for name in names:
+            try:
+                log = read_eval_log(name, header_only=True)
+            except Exception as ex:  # other software's files, damaged in any way
+                say(f"Left out, can't be read: {name} ({ex})")
+                continue
+            if _benchmark(log) == "bfcl" or places.world_of_benchmark(_benchmark(log)):
+                yield name, log
+            else:
+                say(f"Left out, of another task ({log.eval.task}): {name}")
+
+
+def _benchmark(log: EvalLog) -> str:
+    """The benchmark's name, with AppWorld's mini world told apart, as banks do."""
+    metadata = log.eval.metadata or {}
+    name = str(metadata.get("benchmark"))
+    return places.BENCHMARKS.get(str(metadata.get("world")), name) if name == "appworld" else name
+
+
+def _log(name: str, log: EvalLog, left_out: Counter[str], say: Callable[[str], None]) -> Iterator[Case]:
+    """The cases of one log; what is wrong with its samples is counted."""
+    stale = _stale(log)
+    if stale:
+        say(f"Left out, of other data than what is installed ({stale}): {name}")
+        return
+    samples = read_eval_log_samples(name, all_samples_required=False, exclude_fields={"events"})
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration:
+            return
+        except Exception as ex:  # a truncated file: what came before is good
+            say(f"Broken off in the middle: {name} ({ex})")
+            return
+        try:
+            yield from _sample(name, log, sample)
+        except (ValueError, DatasetError) as ex:
+            left_out[str(ex)[:200]] += 1
+
+
+def _stale(log: EvalLog) -> str:
+    """What of a log's data differs from the installed data; "" for nothing."""
+    metadata = log.eval.metadata or {}
+    hashes = metadata.get("category_hashes") or {}
+    return ", ".join(sorted(c for c, value in hashes.items() if bfcl_data.data_hash((c,)) != value))
+
+
+def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:
+    if sample.error is not None:
+        raise ValueError("the sample ended in an error")
+    failure = sample.store.get(FAILURE_KEY)
+    if failure is not None:
+        raise ValueError("the sample could not be scored")
+    identity, outcome = sample.store.get(SAMPLE_KEY), sample.store.get(OUTCOME_KEY)
+    verdict = (sample.scores or {}).get(VERDICTS.get(_benchmark(log), "appworld_verdict"))
+    if not isinstance(identity, dict) or not isinstance(outcome, dict) or verdict is None:
+        raise ValueError("the sample was not played or not scored")
+    played = Played(
+        benchmark=_benchmark(log),
+        entry=str(sample.id),
+        outcome=outcome,
+        messages=sample.messages,
+        success=verdict.value in (CORRECT, 1, 1.0),
+        evidence=verdict.explanation or "",
+    )
+    origin = Origin(
+        kind="run",
+        log=name.rpartition("/")[2],
+        sample=sample.uuid or "",
+        epoch=sample.epoch,
+        model=log.eval.model,
+    )
+    return played_cases(played, origin)
+
+
+def _acquired(benchmark: str, logs: Sequence[EvalLog], cases: list[Case], notes: list[str]) -> Acquired:
+    metadata = [log.eval.metadata or {} for log in logs]
+    hashes = sorted({str(m.get("data_hash")) for m in metadata})
+    world = places.world_of_benchmark(benchmark)
+    card = Card(
+        benchmark=benchmark,
+        split="+".join(sorted({str(m.get("split")) for m in metadata})),
+        categories=tuple(sorted({c for m in metadata for c in m.get("categories") or ()})),
+        data_hash="+".join(hashes),
+        engine=bfcl.ENGINE if world is None else appworld.ENGINE,
+        license=(bfcl.LICENSE if world is None else appworld.LICENSES[world]) + "; from runs of models",
+    )
+    if world is None:
+        return Acquired(cases, card, siblings=bfcl_data.siblings, notes=notes)
+    related = appworld_data.related
+    return Acquired(cases, card, siblings=lambda source: related(world, source), by_class=False, notes=notes)

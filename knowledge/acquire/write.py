@@ -1,0 +1,199 @@
+"""Writing: items by a model, any of Inspect's, several at once, each kept as it is done.
+
+An answer that can't be used is asked again with the reason, up to TRIES in all; then the job has failed,
+which is counted and not asked again. If the endpoint fails, no more jobs are started; what is done stays.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import anyio
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    ResponseSchema,
+)
+from inspect_ai.util import JSONSchema
+
+from kate_eval.errors import EndpointError, KateError
+from kate_eval.knowledge.acquire.form import Job, prompt
+from kate_eval.knowledge.acquire.journal import Entry, Journal
+from kate_eval.knowledge.item import Experience
+
+TRIES = 3
+SHOWN_BACK = 4000
+"""Characters of an unusable answer that the model is shown again."""
+CONFIG = GenerateConfig(temperature=0.0, max_tokens=3000, max_retries=5, attempt_timeout=300)
+"""The method's temperature and length. What a model sets itself goes before it."""
+AT_ONCE = 64
+"""Jobs in flight; the model's own max_connections bounds the requests."""
+Tick = Callable[[bool], None]
+"""Told of each job that ended: whether it gave an item."""
+
+
+@dataclass
+class Written:
+    """What came of the jobs.
+
+    Attributes:
+        items: in the jobs' order.
+        failed: form -> jobs without a usable answer.
+        reasons: reason of failure -> how often.
+        reused: jobs that an earlier build had already ended.
+        input_tokens: used by this build.
+        output_tokens: used by this build.
+    """
+
+    items: list[Experience] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    reused: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+async def write(
+    jobs: Sequence[Job], writer: Model, journal: Journal, retry_failed: bool = False, tick: Tick | None = None
+) -> Written:
+    """Let a model write the items of jobs.
+
+    Args:
+        jobs: what is to be written.
+        writer: the model.
+        journal: of the bank's folder.
+        retry_failed: ask again for what failed in an earlier build.
+        tick: told of each job that ended.
+
+    Raises:
+        EndpointError: the model's endpoint failed; what is done is in the journal.
+    """
+    run = _Run(writer, journal, retry_failed, tick or (lambda done: None))
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def one(place: int, job: Job) -> None:
+        async with limiter:
+            if run.error is None:
+                await run.end(place, job)
+
+    async with anyio.create_task_group() as group:
+        for place, job in enumerate(jobs):
+            group.start_soon(one, place, job)
+    if run.error is not None:
+        raise EndpointError(
+            f"The writing model {writer} failed ({run.error}). {run.ended} of {len(jobs)} items are done and "
+            "kept: run the same command again to go on"
+        ) from run.error
+    run.written.items = [run.items[place] for place in sorted(run.items)]
+    return run.written
+
+
+def answered(jobs: Sequence[Job], writer: Model, journal: Journal) -> list[Experience]:
+    """The items of the jobs that the journal already has an answer to."""
+    items = []
+    for job in jobs:
+        entry = journal.find(job.key(str(writer)))
+        if entry is not None and not entry.failure:
+            with suppress(ValueError):  # kept by a version that read answers otherwise
+                items.append(job.read(entry.answer, entry.writer))
+    return items
+
+
+class _Run:
+    """The state of one `write`."""
+
+    def __init__(self, writer: Model, journal: Journal, retry_failed: bool, tick: Tick) -> None:
+        self.writer = writer
+        self.journal = journal
+        self.retry_failed = retry_failed
+        self.tick = tick
+        self.items: dict[int, Experience] = {}
+        self.written = Written()
+        self.ended = 0
+        self.error: Exception | None = None
+
+    async def end(self, place: int, job: Job) -> None:
+        """Bring a job to its end: from the journal, or by asking."""
+        key = job.key(str(self.writer))
+        entry = self.journal.find(key)
+        if entry is not None and not (entry.failure and self.retry_failed):
+            self.written.reused += 1
+        else:
+            try:
+                entry = await self._ask(job, key)
+            except (KateError, MemoryError):
+                raise
+            except Exception as ex:  # providers raise their own types for what can't be retried
+                self.error = self.error or ex
+                return
+            self.journal.add(entry)
+            self.written.input_tokens += entry.input_tokens
+            self.written.output_tokens += entry.output_tokens
+        self._take(place, job, entry)
+
+    def _take(self, place: int, job: Job, entry: Entry) -> None:
+        failure = entry.failure
+        if not failure:
+            try:
+                self.items[place] = job.read(entry.answer, entry.writer)
+            except ValueError as ex:  # kept by a version that read answers otherwise
+                failure = str(ex)
+        if failure:
+            self.written.failed[job.form] += 1
+            self.written.reasons[failure] += 1
+        self.ended += 1
+        self.tick(not failure)
+
+    async def _ask(self, job: Job, key: str) -> Entry:
+        messages: list[ChatMessage] = [ChatMessageUser(content=job.prompt)]
+        used = [0, 0]
+        failure = ""
+        writer = str(self.writer)
+        for _ in range(TRIES):
+            output = await self.writer.generate(messages, config=config_of(self.writer, job))
+            _count(output, used)
+            answer = output.completion if output.choices else ""
+            try:
+                job.read(answer, writer)
+                return Entry(
+                    key=key,
+                    form=job.form,
+                    writer=writer,
+                    answer=answer,
+                    input_tokens=used[0],
+                    output_tokens=used[1],
+                )
+            except ValueError as ex:
+                failure = str(ex)
+                again = prompt("again").substitute(reason=failure)
+                shown = ChatMessageAssistant(content=answer[:SHOWN_BACK] or "(nothing)")
+                messages = [*messages[:1], shown, ChatMessageUser(content=again)]
+        return Entry(
+            key=key,
+            form=job.form,
+            writer=writer,
+            failure=failure,
+            input_tokens=used[0],
+            output_tokens=used[1],
+        )
+
+
+def config_of(writer: Model, job: Job) -> GenerateConfig:
+    """Our defaults where the model has no settings of its own, and the answer's schema."""
+    own = writer.config.model_dump(exclude_none=True)
+    config = CONFIG.model_copy(update={name: None for name in own if getattr(CONFIG, name, None) is not None})
+    if job.schema is None:
+        return config
+    schema = ResponseSchema(name=job.form, json_schema=JSONSchema.model_validate(job.schema))
+    return config.model_copy(update={"response_schema": schema})
+
+
+def _count(output: ModelOutput, used: list[int]) -> None:
+    if output.usage is not None:
+        used[0] += output.usage.input_tokens
+        used[1] += output.usage.output_tokens

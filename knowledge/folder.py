@@ -1,0 +1,230 @@
+"""A bank as a folder on disk, which one writer at a time replaces in one step.
+
+card.json               what the bank is made of, and the names of the files that belong to it
+items-<hash>.jsonl      one experience a line
+embeddings-<hash>.npy   the questions' vectors, float32, shape (N, D), where the embedder has any
+README.md               the card for people; its front matter makes `datasets.load_dataset(FOLDER)` work
+journal.jsonl           answers already paid for, while and after a model writes items (acquire/journal.py)
+
+Data files are named by their hash and written before the card, whose replacement is the commit: a crash
+leaves the old card with its files.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from kate_eval.errors import BankError
+from kate_eval.knowledge.bank import Bank, Vectors, item_lines, make_bank
+from kate_eval.knowledge.card import LEXICAL, SCHEMA_VERSION, Card, readme
+from kate_eval.knowledge.item import Experience
+
+CARD = "card.json"
+JOURNAL = "journal.jsonl"
+BUILD = (
+    "Build it: kate knowledge build BENCHMARK --form trajectory --split SPLIT -o FOLDER (bfcl or appworld)"
+)
+LOCK_SECONDS = 60.0
+
+
+def is_bank(folder: Path) -> bool:
+    """Whether there is a finished bank in the folder."""
+    return (folder / CARD).is_file()
+
+
+@contextmanager
+def writing(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Be the bank's only writer for the time of the block.
+
+    Raises:
+        BankError: another writer has not finished within the seconds, or the folder is no bank.
+    """
+    if folder.exists() and not is_bank(folder) and any(_foreign(folder)):
+        raise BankError(f"{folder} exists and is no bank: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=seconds):
+            yield
+    except Timeout:
+        raise BankError(
+            f"Another process is writing {folder}: wait for it, or choose another folder"
+        ) from None
+
+
+def _foreign(folder: Path) -> Iterator[Path]:
+    """Files that no build of ours leaves behind."""
+    ours = (".lock", JOURNAL, "README.md")
+    for path in folder.iterdir():
+        if path.name not in ours and not path.name.startswith(("items-", "embeddings-", ".card")):
+            yield path
+
+
+def save_bank(bank: Bank, folder: Path) -> Bank:
+    """Write a bank, in place of the one that may be there.
+
+    Raises:
+        BankError: the folder exists and is no bank, or another process is writing it.
+        OSError: a file could not be written; an older bank is still whole.
+    """
+    with writing(folder):
+        return commit(bank, folder)
+
+
+def commit(bank: Bank, folder: Path) -> Bank:
+    """Write a bank, by its only writer (`writing`)."""
+    data = item_lines(bank.items)
+    items_file = f"items-{bank.card.items_hash}.jsonl"
+    _write(folder / items_file, data)
+    embeddings_file = ""
+    if bank.vectors is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, bank.vectors, allow_pickle=False)
+        embeddings_file = f"embeddings-{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.npy"
+        _write(folder / embeddings_file, buffer.getvalue())
+    card = bank.card.model_copy(update={"items_file": items_file, "embeddings_file": embeddings_file})
+    _write(folder / "README.md", readme(card).encode())
+    _write(folder / CARD, (card.model_dump_json(indent=2) + "\n").encode())
+    for old in [*folder.glob("items-*.jsonl"), *folder.glob("embeddings-*.npy")]:
+        if old.name not in (items_file, embeddings_file):
+            old.unlink(missing_ok=True)
+    return replace(bank, card=card, folder=folder)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a power cut."""
+    aside = path.with_name(f".{path.name}.partial")
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def load_bank(folder: Path) -> Bank:
+    """Read a bank and check it against its card.
+
+    Raises:
+        BankError: it is missing, corrupt, or of another schema; names the file, line and field.
+    """
+    if not is_bank(folder):
+        if (folder / JOURNAL).is_file():
+            raise BankError(f"The bank {folder} is not finished: run the same `kate knowledge build` again")
+        found = sorted(card.parent.name for card in folder.parent.glob(f"*/{CARD}"))
+        raise BankError(f"No bank in {folder}; found beside it: {', '.join(found) or 'none'}. {BUILD}")
+    card = _parse_card(folder / CARD)
+    try:
+        return _load(folder, card)
+    except FileNotFoundError:
+        newer = _parse_card(folder / CARD)  # a writer may have replaced the bank since
+        try:
+            return _load(folder, newer)
+        except FileNotFoundError as ex:
+            vectors = str(ex.filename).endswith(".npy")
+            remedy = f"Embed it again: kate knowledge embed {folder}" if vectors else BUILD
+            raise BankError(f"Can't read {ex.filename}, which card.json names. {remedy}") from ex
+
+
+def _load(folder: Path, card: Card) -> Bank:
+    items = _load_items(folder, card)
+    vectors = _load_vectors(folder, card) if card.embedder.name != LEXICAL else None
+    return replace(make_bank(items, card, vectors, folder), card=card)
+
+
+def load_items(folder: Path) -> tuple[tuple[Experience, ...], Card]:
+    """The items and card of a bank whose vectors may be damaged; for its writer.
+
+    Raises:
+        BankError: as for `load_bank`.
+    """
+    if not is_bank(folder):
+        raise BankError(f"No bank in {folder}. {BUILD}")
+    card = _parse_card(folder / CARD)
+    try:
+        return _load_items(folder, card), card
+    except FileNotFoundError as ex:
+        raise BankError(f"Can't read {ex.filename}, which card.json names. {BUILD}") from ex
+
+
+def _load_items(folder: Path, card: Card) -> tuple[Experience, ...]:
+    file = folder / _own_name(card.items_file, folder)
+    data = file.read_bytes()
+    # Not splitlines(): it would also split at characters that JSON strings may hold, such as U+2028.
+    lines = _text(data, file).removesuffix("\n").split("\n") if data else []
+    if not lines:
+        raise BankError(f"{file} has no items. {BUILD}")
+    items = tuple(_parse_item(line, file, number) for number, line in enumerate(lines, start=1))
+    lines_of: dict[str, int] = {}
+    for number, item in enumerate(items, start=1):
+        first = lines_of.setdefault(item.id, number)
+        if first != number:
+            raise BankError(f"{file}, line {number}: field id: {item.id!r} stands in line {first} too. {BUILD}")
+    if hashlib.sha256(data).hexdigest()[:16] != card.items_hash:
+        raise BankError(f"{file} is not what card.json describes (hash differs). {BUILD}")
+    return items
+
+
+def _own_name(name: str, folder: Path) -> str:
+    """A file's name as a card gives it; a card may come from anywhere, so it must not point elsewhere."""
+    if not name or Path(name).name != name:
+        raise BankError(f"{folder / CARD}: {name!r} is no name of a file in the bank's folder. {BUILD}")
+    return name
+
+
+def _load_vectors(folder: Path, card: Card) -> Vectors:
+    remedy = f"Embed it again: kate knowledge embed {folder}"
+    if not card.embeddings_file:
+        raise BankError(
+            f"The bank {folder} is embedded by {card.embedder.name!r}, but has no vectors. {remedy}"
+        )
+    file = folder / _own_name(card.embeddings_file, folder)
+    try:
+        loaded = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as ex:
+        raise BankError(f"{file} is no numpy file: {ex}. {remedy}") from ex
+    if not isinstance(loaded, np.ndarray) or loaded.dtype != np.float32 or loaded.ndim != 2:
+        raise BankError(f"{file} must hold float32 numbers of shape (items, dimension). {remedy}")
+    return loaded
+
+
+def _text(data: bytes, file: Path) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as ex:
+        raise BankError(f"{file} is no UTF-8: {ex}. {BUILD}") from ex
+
+
+def _parse_card(file: Path) -> Card:
+    try:
+        raw = json.loads(file.read_bytes())
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if version != SCHEMA_VERSION:
+            raise BankError(
+                f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {BUILD}"
+            )
+        return Card.model_validate(raw)
+    except ValidationError as ex:
+        raise BankError(f"{file}: {first_error(ex)}. {BUILD}") from ex
+    except (ValueError, RecursionError) as ex:
+        raise BankError(f"{file} is no JSON: {ex}. {BUILD}") from ex
+
+
+def _parse_item(line: str, file: Path, number: int) -> Experience:
+    try:
+        return Experience.model_validate_json(line)
+    except ValidationError as ex:
+        raise BankError(f"{file}, line {number}: {first_error(ex)}. {BUILD}") from ex
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing that is wrong, by its field."""
+    first = error.errors()[0]
+    return f"field {'.'.join(map(str, first['loc'])) or '(whole line)'}: {first['msg']}"
