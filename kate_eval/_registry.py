@@ -17,6 +17,7 @@ from kate_eval.counters import run_counters
 from kate_eval.errors import unknown
 from kate_eval.solvers.kate import baseline, depth, kate, knowledge, memp, width
 from kate_eval.solvers.nearest import nearest
+from kate_eval.solvers.online import online
 from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
 
@@ -27,6 +28,7 @@ SOLVERS: dict[str, Callable[..., Solver]] = {
     "knowledge": knowledge,
     "memp": memp,
     "nearest": nearest,
+    "online": online,
     "width": width,
 }
 

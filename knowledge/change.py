@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kate_eval.knowledge.bank import Bank, make_bank, merged_items
 from kate_eval.knowledge.calibrate import embedder_card
-from kate_eval.knowledge.card import merged_card, require_alike
+from kate_eval.knowledge.card import Card, merged_card, require_alike
 from kate_eval.knowledge.embed import encode, make_embedder
 from kate_eval.knowledge.folder import commit, is_bank, load_bank, load_items, writing
 from kate_eval.knowledge.item import Experience
@@ -33,37 +35,39 @@ async def reembed(folder: Path, name: str | None) -> Bank:
         return commit(make_bank(items, card.model_copy(update={"embedder": found}), vectors, folder), folder)
 
 
-async def append(folder: Path, items: Sequence[Experience], like: Bank) -> tuple[Bank, int]:
+async def append(folder: Path, items: Sequence[Experience], like: Card) -> tuple[Bank, int]:
     """Add items to a bank, which is begun if there is none.
 
     Args:
         folder: of the bank.
         items: to be added; duplicates are dropped.
-        like: a bank whose card describes the items.
+        like: a card that describes the items, and the bank if it is begun.
 
     Returns:
-        The bank, and how many items are new.
+        The bank, and how many items are new; they are its last.
 
     Raises:
-        BankError: the bank is of another benchmark or embedder, or another process is writing it.
+        BankError: the bank is of another benchmark, or another process is writing it.
         EndpointError: the embedder's endpoint failed; the bank is as it was.
     """
     with writing(folder):
-        if not is_bank(folder):
-            made = merged_items((), items)
-            card = like.card.model_copy(update={"created": "", "failed": {}})
-            vectors = await encode(make_embedder(card.embedder.name), [item.question for item in made])
-            return commit(make_bank(made, card, vectors, folder), folder), len(made)
-        old = load_bank(folder)
-        require_alike(old.card, like.card, old.card.embedder.name)
-        made = merged_items(old.items, items)
-        new = made[len(old.items) :]
-        if not new:
+        old = load_bank(folder) if is_bank(folder) else None
+        if old is not None:
+            require_alike(old.card, like, old.card.embedder.name)
+        held = old.items if old else ()
+        made = merged_items(held, items)
+        new = made[len(held) :]
+        if old is not None and not new:
             return old, 0
-        embedder = make_embedder(old.card.embedder.name)
-        vectors = await encode(embedder, [item.question for item in made])
-        card = merged_card(old.card, like.card)
-        return commit(make_bank(made, card, vectors, folder), folder), len(new)
+        begun = like.model_copy(update={"created": "", "failed": {}})
+        card = merged_card(old.card, like) if old else begun
+        vectors = await encode(make_embedder(card.embedder.name), [item.question for item in new])
+        if vectors is not None and old is not None and old.vectors is not None:
+            vectors = np.vstack([old.vectors, vectors])
+        dimension = 0 if vectors is None else int(vectors.shape[1])
+        embedder = card.embedder.model_copy(update={"dimension": dimension})
+        bank = make_bank(made, card.model_copy(update={"embedder": embedder}), vectors, folder)
+        return commit(bank, folder), len(new)
 
 
 async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
@@ -78,6 +82,6 @@ async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
     loaded = [load_bank(folder) for folder in banks]
     new = 0
     for bank in loaded:
-        made, added = await append(output, bank.items, bank)
+        made, added = await append(output, bank.items, bank.card)
         new += added
     return made, new

@@ -62,7 +62,7 @@ def writing(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 def _foreign(folder: Path) -> Iterator[Path]:
     """Files that no build of ours leaves behind."""
-    ours = (".lock", JOURNAL, "README.md")
+    ours = (".lock", JOURNAL, "README.md", "tally.json", "order.jsonl")
     for path in folder.iterdir():
         if path.name not in ours and not path.name.startswith(("items-", "embeddings-", ".card")):
             yield path
@@ -166,7 +166,9 @@ def _load_items(folder: Path, card: Card) -> tuple[Experience, ...]:
     for number, item in enumerate(items, start=1):
         first = lines_of.setdefault(item.id, number)
         if first != number:
-            raise BankError(f"{file}, line {number}: field id: {item.id!r} stands in line {first} too. {BUILD}")
+            raise BankError(
+                f"{file}, line {number}: field id: {item.id!r} stands in line {first} too. {BUILD}"
+            )
     if hashlib.sha256(data).hexdigest()[:16] != card.items_hash:
         raise BankError(f"{file} is not what card.json describes (hash differs). {BUILD}")
     return items

@@ -87,6 +87,23 @@ def run_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list[Ca
     return list(_cases(entry, calls, origins))
 
 
+def judged_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list[Case]:
+    """The turns with calls of a run that somebody else than the checkers called a success.
+
+    Args:
+        entry_id: of the entry that was played.
+        outcome: the episode's.
+        origin: the run.
+
+    Raises:
+        DatasetError: there is no such entry.
+    """
+    entry = data.load_entry(entry_id)
+    turns = outcome["result"] if entry.multi_turn else [[outcome["result"]]]
+    calls = [[call for step in turn for call in decode_step(step, outcome["mode"])] for turn in turns]
+    return [case for case in _cases(entry, calls, [origin] * len(calls), by_gold=False) if case.calls]
+
+
 def _origins(
     entry: data.Entry, result: Sequence[Any], mode: Mode, origin: Origin, over: bool
 ) -> list[Origin]:
@@ -104,7 +121,10 @@ def _origins(
     return found
 
 
-def _cases(entry: data.Entry, turns: Sequence[Sequence[Call]], origins: Sequence[Origin]) -> Iterator[Case]:
+def _cases(
+    entry: data.Entry, turns: Sequence[Sequence[Call]], origins: Sequence[Origin], by_gold: bool = True
+) -> Iterator[Case]:
+    """The cases of turns; by default of those only that have gold calls: no others are checked."""
     checked = [bool(gold) for gold in entry.gold] if entry.multi_turn else [True]
     earlier: list[str] = []
     for turn, (calls, origin) in enumerate(zip(turns, origins, strict=False)):
@@ -121,5 +141,5 @@ def _cases(entry: data.Entry, turns: Sequence[Sequence[Call]], origins: Sequence
         )
         if question:
             earlier.append(f"Request: {question}\n{case.handling}")
-        if question and checked[turn] and (calls or not origin.success):
+        if question and (checked[turn] or not by_gold) and (calls or not origin.success):
             yield case

@@ -5,7 +5,7 @@ scored, data of another version.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, r
 from inspect_ai.model import ChatMessage
 from inspect_ai.scorer import CORRECT
 
-from kate_eval.appworld import data as appworld_data
 from kate_eval.appworld import places
 from kate_eval.bfcl import data as bfcl_data
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY, SAMPLE_KEY
@@ -23,6 +22,7 @@ from kate_eval.knowledge.acquire import appworld, bfcl
 from kate_eval.knowledge.acquire.case import Acquired, Case
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Origin
+from kate_eval.knowledge.scenario import by_class, siblings_of
 
 VERDICTS = {"bfcl": "bfcl_verdict"}
 """Benchmark -> its scorer; AppWorld's worlds share one."""
@@ -41,6 +41,7 @@ class Played:
         messages: the conversation.
         success: the scorer's verdict.
         evidence: the scorer's explanation.
+        judged: whether a model's judgement stands in for the scorer: then no checker is asked about turns.
     """
 
     benchmark: str
@@ -49,6 +50,7 @@ class Played:
     messages: Sequence[ChatMessage]
     success: bool
     evidence: str
+    judged: bool = False
 
 
 def played_cases(played: Played, origin: Origin) -> list[Case]:
@@ -58,7 +60,11 @@ def played_cases(played: Played, origin: Origin) -> list[Case]:
         DatasetError: the entry is not in the data.
         ValueError: the sample is not in the shape that our tasks leave.
     """
+    if played.judged and not played.success:
+        return []  # a judge says nothing about where it went wrong
     if played.benchmark == "bfcl":
+        if played.judged:
+            return bfcl.judged_cases(played.entry, dict(played.outcome), origin)
         return bfcl.run_cases(played.entry, dict(played.outcome), origin)
     world = places.world_of_benchmark(played.benchmark)
     if world is None:
@@ -186,17 +192,26 @@ def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:
 
 def _acquired(benchmark: str, logs: Sequence[EvalLog], cases: list[Case], notes: list[str]) -> Acquired:
     metadata = [log.eval.metadata or {} for log in logs]
-    hashes = sorted({str(m.get("data_hash")) for m in metadata})
-    world = places.world_of_benchmark(benchmark)
-    card = Card(
-        benchmark=benchmark,
-        split="+".join(sorted({str(m.get("split")) for m in metadata})),
-        categories=tuple(sorted({c for m in metadata for c in m.get("categories") or ()})),
-        data_hash="+".join(hashes),
-        engine=bfcl.ENGINE if world is None else appworld.ENGINE,
-        license=(bfcl.LICENSE if world is None else appworld.LICENSES[world]) + "; from runs of models",
+    card = run_card(
+        benchmark,
+        [str(m.get("split")) for m in metadata],
+        [c for m in metadata for c in m.get("categories") or ()],
+        [str(m.get("data_hash")) for m in metadata],
     )
-    if world is None:
-        return Acquired(cases, card, siblings=bfcl_data.siblings, notes=notes)
-    related = appworld_data.related
-    return Acquired(cases, card, siblings=lambda source: related(world, source), by_class=False, notes=notes)
+    return Acquired(cases, card, siblings_of(benchmark), by_class(benchmark), notes)
+
+
+def run_card(
+    benchmark: str, splits: Iterable[str], categories: Iterable[str], data_hashes: Iterable[str]
+) -> Card:
+    """The card of what is made of runs."""
+    world = places.world_of_benchmark(benchmark)
+    made_from = bfcl.LICENSE if world is None else appworld.LICENSES[world]
+    return Card(
+        benchmark=benchmark,
+        split="+".join(sorted(set(splits))),
+        categories=tuple(sorted(set(categories))),
+        data_hash="+".join(sorted(set(data_hashes))),
+        engine=bfcl.ENGINE if world is None else appworld.ENGINE,
+        license=f"{made_from}; from runs of models",
+    )

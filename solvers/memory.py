@@ -1,0 +1,180 @@
+"""The memory of an online run: a bank that grows, with a tally of what its items did.
+
+It is a bank's folder (knowledge/folder.py) with two more files:
+
+tally.json    item -> how often it was shown, and how often the sample then succeeded
+order.jsonl   the samples in the order in which they were learned from
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from kate_eval.errors import BankError
+from kate_eval.knowledge.bank import Bank, make_bank
+from kate_eval.knowledge.card import Card
+from kate_eval.knowledge.change import append
+from kate_eval.knowledge.folder import first_error, is_bank, load_bank
+from kate_eval.knowledge.item import Experience
+from kate_eval.solvers.inject import Shelf, require_benchmark
+
+TALLY, ORDER = "tally.json", "order.jsonl"
+MIN_SHOWN = 5
+"""Samples that an item must have been shown in before it is judged."""
+MARGIN = 1.28
+"""Standard errors by which its samples' success must lie below the run's: one-sided 90%."""
+
+
+class Tally(BaseModel):
+    """What an item did."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shown: int = 0
+    """Samples that it was shown in."""
+    succeeded: int = 0
+    """Of these, those that succeeded."""
+    pruned: bool = False
+    """Whether it is no longer shown. It stays in the bank, and comes back if the run gets worse."""
+
+
+class Learned(BaseModel):
+    """A sample that was learned from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    position: int
+    """Place in the order, from 1."""
+    sample: str
+    epoch: int
+    success: bool
+    feedback: str
+    """Who said so: score or judge."""
+    added: tuple[str, ...] = ()
+    """Ids of the items that it gave."""
+
+
+_TALLIES = TypeAdapter(dict[str, Tally])
+
+
+@dataclass
+class Memory:
+    """The state of an online run; made by `open_memory`.
+
+    Attributes:
+        folder: of the memory.
+        prune: whether items that hurt are left out.
+        tallies: by item id.
+        learned: the order so far.
+    """
+
+    folder: Path
+    prune: bool
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    learned: list[Learned] = field(default_factory=list)
+    _shelf: Shelf | None = None
+    _fresh: bool = False
+
+    def position(self, sample: str, epoch: int) -> int:
+        """The place of a sample: the next one, or, in a resumed run, the one it had."""
+        known = self.known(sample, epoch)
+        return known.position if known else len(self.learned) + 1
+
+    def known(self, sample: str, epoch: int) -> Learned | None:
+        """What was learned of a sample before, in a run that is resumed."""
+        return next((one for one in self.learned if (one.sample, one.epoch) == (sample, epoch)), None)
+
+    def shelf(self, benchmark: str) -> Shelf | None:
+        """What can be searched now; None while nothing is known.
+
+        Raises:
+            BankError: the memory is of another benchmark, or damaged.
+        """
+        if not self._fresh:
+            bank = load_bank(self.folder) if is_bank(self.folder) else None
+            if bank is not None:
+                require_benchmark(bank, str(self.folder), benchmark)
+            self._shelf = self._visible(bank) if bank else None
+            self._fresh = True
+        return self._shelf
+
+    def _visible(self, bank: Bank) -> Shelf | None:
+        """The bank without what was pruned."""
+        places = [n for n, item in enumerate(bank.items) if not self._hidden(item.id)]
+        if not places:
+            return None
+        vectors = None if bank.vectors is None else bank.vectors[places]
+        return Shelf(make_bank([bank.items[n] for n in places], bank.card, vectors))
+
+    def _hidden(self, item: str) -> bool:
+        return self.prune and item in self.tallies and self.tallies[item].pruned
+
+    async def learn(
+        self, sample: Learned, shown: Iterable[str], items: Sequence[Experience], card: Card
+    ) -> Learned:
+        """Take in a finished sample: its experience, and what the items it was shown did.
+
+        Args:
+            sample: without its place and what it added.
+            shown: ids of the items it was shown.
+            items: the experience.
+            card: that describes them.
+        """
+        added: tuple[str, ...] = ()
+        if items:
+            bank, new = await append(self.folder, items, card)
+            added = tuple(item.id for item in bank.items[len(bank.items) - new :])
+        for name in set(shown):
+            tally = self.tallies.setdefault(name, Tally())
+            tally.shown += 1
+            tally.succeeded += sample.success
+        position = len(self.learned) + 1
+        done = sample.model_copy(update={"position": position, "added": added})
+        self.learned.append(done)
+        self._judge_items()
+        self._write(done)
+        self._fresh = False
+        return done
+
+    def _judge_items(self) -> None:
+        """Mark the items whose samples succeed clearly less often than the run's do."""
+        rate = sum(sample.success for sample in self.learned) / len(self.learned)
+        for tally in self.tallies.values():
+            if tally.shown >= MIN_SHOWN:
+                error = math.sqrt(rate * (1 - rate) / tally.shown)
+                tally.pruned = tally.succeeded / tally.shown < rate - MARGIN * error
+
+    def _write(self, done: Learned) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f".{TALLY}.partial"
+        aside.write_bytes(_TALLIES.dump_json(self.tallies, indent=1))
+        aside.replace(self.folder / TALLY)
+        with (self.folder / ORDER).open("a", encoding="utf-8") as file:
+            file.write(done.model_dump_json() + "\n")
+
+
+def open_memory(folder: Path, prune: bool) -> Memory:
+    """The memory in a folder, as an earlier run left it, or an empty one.
+
+    Raises:
+        BankError: a file of it is damaged.
+    """
+    memory = Memory(folder, prune)
+    try:
+        if (folder / TALLY).is_file():
+            memory.tallies = _TALLIES.validate_json((folder / TALLY).read_bytes())
+        if (folder / ORDER).is_file():
+            lines = (folder / ORDER).read_text(encoding="utf-8").splitlines()
+            memory.learned = [Learned.model_validate(json.loads(line)) for line in lines]
+    except ValidationError as ex:
+        raise BankError(f"The memory {folder} is damaged: {first_error(ex)}. {_REMEDY}") from ex
+    except ValueError as ex:
+        raise BankError(f"The memory {folder} is damaged: {ex}. {_REMEDY}") from ex
+    return memory
+
+
+_REMEDY = f"Mend or remove {TALLY} and {ORDER} there, or name another folder: -S memory=FOLDER"

@@ -1,0 +1,186 @@
+"""`online`: learns from its own samples. Each finished one's experience enters the bank of the next.
+
+Samples are played one after another, in the order in which they come: `--max-samples 1` makes that the
+dataset's, and is what to use. No entry is ever shown what was learned from itself or a sibling. Beyond the
+paper: with feedback "score" it is told the benchmark's verdict after each sample, as a user would tell it;
+with "judge" a model judges (--model-role judge=...), and nothing is known but that.
+"""
+
+import logging
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import anyio
+from inspect_ai.log import transcript
+from inspect_ai.model import get_model
+from inspect_ai.scorer import CORRECT, score
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from kate_eval.counters import COUNTERS_KEY
+from kate_eval.episode import OUTCOME_KEY, current_episode, settle
+from kate_eval.errors import ConfigurationError, unknown
+from kate_eval.knowledge.acquire.learn import LEARNABLE, experience, learned_card
+from kate_eval.knowledge.acquire.logs import Played
+from kate_eval.knowledge.change import append
+from kate_eval.knowledge.folder import is_bank, load_bank
+from kate_eval.knowledge.item import Origin
+from kate_eval.solvers.context import Context
+from kate_eval.solvers.judge import judge
+from kate_eval.solvers.loop import SOURCE, solve_sample
+from kate_eval.solvers.memory import Learned, Memory, open_memory
+from kate_eval.solvers.parameters import Parameters, make_parameters
+
+logger = logging.getLogger(__name__)
+
+FEEDBACK = ("score", "judge")
+THRESHOLD = 0.15
+"""Similarity above which the items of a new memory are shown: about what leave-one-out finds on the
+benchmarks' training halves for the lexical embedder. A bank that it begins with brings its own."""
+
+
+@solver
+def online(
+    memory: str | None = None,
+    bank: str | None = None,
+    feedback: str = "score",
+    prune: bool = True,
+    knowledge: str | list[str] = "trajectory",
+    embedder: str = "lexical",
+    k: int = 3,
+    threshold: float | None = None,
+    match: str = "embedder",
+    select: str = "top",
+    budget: int | None = None,
+    inject: str = "turn",
+    width: int = 1,
+    aggregate: str = "critic",
+    one_call: bool = False,
+    temperature: float | None = None,
+) -> Solver:
+    """Plays samples one after another, and learns from each.
+
+    Args:
+        memory: folder where what is learned is kept; a run that was broken off goes on from it.
+        bank: folder of a bank to begin with, whose items are copied into the memory.
+        feedback: score (the benchmark's verdict) or judge (a model's).
+        prune: leave out items whose samples succeed clearly less often than the others.
+        knowledge: forms to learn and show: trajectory, summary, reflection.
+        embedder: of a memory that begins with nothing.
+        k: items per turn and form, at most.
+        threshold: similarity that an item must exceed.
+        match: embedder or hybrid.
+        select: top, diverse or cover.
+        budget: tokens for all experiences of a turn; the least similar are dropped first.
+        inject: at every turn, or once in a sample.
+        width: candidates per step.
+        aggregate: as of `width`.
+        one_call: in multi-turn entries, play only the first call of a candidate.
+        temperature: of the candidates.
+
+    Raises:
+        ConfigurationError: a parameter can't be used.
+        BankError: the memory or bank can't be used.
+    """
+    if memory is None:
+        raise ConfigurationError("online keeps what it learns in a folder: -S memory=banks/online")
+    if feedback not in FEEDBACK:
+        raise unknown("feedback", feedback, FEEDBACK)
+    parameters = make_parameters(
+        knowledge=knowledge,
+        bank=memory,
+        k=k,
+        threshold=THRESHOLD if threshold is None and bank is None else threshold,
+        match=match,
+        select=select,
+        budget=budget,
+        inject=inject,
+        width=width,
+        aggregate=aggregate if width > 1 else "first",
+        one_call=one_call,
+        temperature=temperature,
+    )
+    for form in parameters.knowledge:
+        if form not in LEARNABLE:
+            raise unknown("form to learn online", form, LEARNABLE)
+    student = Student(open_memory(Path(memory), prune), parameters, feedback, embedder, bank)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        await student.play(state)
+        return state
+
+    return solve
+
+
+class Student:
+    """One run of the solver: its memory, and the lock that makes samples follow one another."""
+
+    def __init__(
+        self, memory: Memory, parameters: Parameters, feedback: str, embedder: str, bank: str | None
+    ) -> None:
+        self._memory = memory
+        self._parameters = parameters
+        self._feedback = feedback
+        self._embedder = embedder
+        self._start = load_bank(Path(bank)) if bank else None
+        self._lock = anyio.Lock()
+        if memory.learned:
+            logger.warning("%s goes on after %d samples learned before.", memory.folder, len(memory.learned))
+
+    async def play(self, state: TaskState) -> None:
+        """Play a sample with what is known, and learn from it."""
+        async with self._lock:
+            await self._begin()
+            episode = current_episode(state)
+            position = self._memory.position(str(state.sample_id), state.epoch)
+            context = await solve_sample(state, self._parameters, self._memory.shelf, episode.related)
+            context.counters.position = position
+            state.store.set(COUNTERS_KEY, asdict(context.counters))
+            await self._learn(state, context)
+
+    async def _begin(self) -> None:
+        """Copy the bank to begin with into a memory that holds nothing yet."""
+        if self._start is not None and not is_bank(self._memory.folder):
+            await append(self._memory.folder, self._start.items, self._start.card)
+
+    async def _learn(self, state: TaskState, context: Context) -> None:
+        sample, epoch = str(state.sample_id), state.epoch
+        if self._memory.known(sample, epoch) is not None:
+            return  # a resumed run plays it again, because its log did not get so far
+        verdict = await self._verdict(state)
+        info: dict[str, Any] = {"kind": "online", "position": context.counters.position}
+        if verdict is None:
+            transcript().info(info | {"learned": "nothing: the sample was not judged"}, source=SOURCE)
+            return
+        success, evidence = verdict
+        outcome, _ = await settle(state)
+        played = Played(
+            benchmark=context.episode.benchmark,
+            entry=sample,
+            outcome=outcome or state.store.get(OUTCOME_KEY) or {},
+            messages=state.messages,
+            success=success,
+            evidence=evidence,
+            judged=self._feedback == "judge",
+        )
+        origin = Origin(kind="run", sample=state.uuid, epoch=epoch, model=str(context.policy))
+        writer = get_model(role="writer")
+        items = await experience(played, origin, self._parameters.knowledge, writer, self._memory.folder)
+        card = learned_card(played.benchmark, sample, self._start_embedder())
+        found = Learned(position=0, sample=sample, epoch=epoch, success=success, feedback=self._feedback)
+        done = await self._memory.learn(found, context.counters.items, items, card)
+        transcript().info(info | done.model_dump(mode="json"), source=SOURCE)
+
+    def _start_embedder(self) -> str:
+        return self._start.card.embedder.name if self._start else self._embedder
+
+    async def _verdict(self, state: TaskState) -> tuple[bool, str] | None:
+        """Whether the sample succeeded, and why; None where that can't be said."""
+        if self._feedback == "judge":
+            found = await judge(state.messages, get_model(role="judge"))
+            return (found.success, found.reason) if found else None
+        [verdict, *_] = await score(state)
+        if isinstance(verdict.value, float) and math.isnan(verdict.value):
+            return None
+        return verdict.value in (CORRECT, 1, 1.0), verdict.explanation or ""
