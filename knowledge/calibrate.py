@@ -52,12 +52,11 @@ def embedder_card(
 
 
 def _known(items: Sequence[Experience]) -> list[int]:
-    """Places of the items with a known handling, of the form that has most of them."""
-    counts = Counter(item.form for item in items if item.functions)
-    if not counts:
-        return []
-    form = max(sorted(counts), key=lambda name: counts[name])
-    return [place for place, item in enumerate(items) if item.form == form and item.functions]
+    """Places of the items with a handling known to be right, of the form that has most of them."""
+    right = [place for place, item in enumerate(items) if item.functions and item.origin.success]
+    counts = Counter(items[place].form for place in right)
+    form = max(sorted(counts), key=lambda name: counts[name], default="")
+    return [place for place in right if items[place].form == form]
 
 
 def calibrate(
