@@ -2,7 +2,7 @@
 
 Source: KATE, section 3.2: top k above a threshold over all involved classes, without duplicates. The query
 is encoded once, whatever the number of forms and classes. Search is exact up to EXACT items (one matrix
-product); beyond, an embedded vector database takes over (lance.py).
+product); beyond, an index of FAISS takes over (faiss.py), kept in the user's cache folder.
 """
 
 import logging
@@ -15,8 +15,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from kate_eval.appworld import places
 from kate_eval.errors import BankError, ConfigurationError
-from kate_eval.knowledge.bank import Bank, Vectors
+from kate_eval.knowledge.bank import Bank, Vectors, digest
 from kate_eval.knowledge.embed import Embedder, make_embedder
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.lexical import LexicalIndex
@@ -51,7 +52,7 @@ class Retrieved:
 
 
 class Approximate(Protocol):
-    """A vector database over the bank's items."""
+    """An index over the bank's items that need not look at all of them."""
 
     def nearest(self, vector: Vectors, form: str, wanted: Set[str], count: int) -> list[tuple[int, float]]:
         """(position, cosine) of the best items that have the form and share a class (empty: any)."""
@@ -90,15 +91,15 @@ class Retriever:
 
     @cached_property
     def _database(self) -> Approximate | None:
-        """The vector database, for a bank that is too large for exact search."""
+        """The approximate index, for a bank that is too large for exact search."""
         items = self.bank.items
         if self.bank.vectors is None or len(items) <= EXACT:
             return None
-        from kate_eval.knowledge.lance import LanceIndex
+        from kate_eval.knowledge.faiss import FaissIndex
 
-        folder = self.bank.folder or Path(".kate-eval-index")
         try:
-            return LanceIndex(folder, [i.form for i in items], [i.classes for i in items], self.bank.vectors)
+            folder = places.cache() / "indexes" / digest(str((self.bank.folder or Path()).resolve()))
+            return FaissIndex(folder, [i.form for i in items], [i.classes for i in items], self.bank.vectors)
         except ConfigurationError as ex:
             logger.warning("Exact search over %d items, which is slow: %s", len(items), ex)
             return None

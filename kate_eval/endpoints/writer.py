@@ -7,17 +7,21 @@ of a given schema.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from inspect_ai.model import ChatMessage, GenerateConfig
 from inspect_ai.tool import ToolInfo
 
+from kate_eval.endpoints.relevance import content_words
+
 _ASKED = re.compile(r"\bone (?:english )?(sentence|paragraph)\b", re.IGNORECASE)
 _CALLED = re.compile(r"(?<![\w.])(?:apis\.)?(\w+(?:\.\w+)?)\(")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']+")
 MAX_NAMES = 6
 MAX_WORDS = 18
+MAX_TOPICS = 12
 
 
 def written(messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], config: GenerateConfig) -> str | None:
@@ -60,4 +64,10 @@ def _filled(schema: dict[str, Any], text: str) -> Any:
         return {name: _filled(part, text) for name, part in (schema.get("properties") or {}).items()}
     if kind == "array":
         return [f"Call {name} with <what the request says>." for name in _names(text)] or ["Answer."]
-    return f"SIMULATED intent: use {' and '.join(_names(text)[:3]) or 'no function'} on what the user names"
+    return f"SIMULATED intent about {' '.join(_topics(text))}"
+
+
+def _topics(text: str) -> list[str]:
+    """The words that most paragraphs of a request share."""
+    counts = Counter(word for part in text.split("\n\n") for word in content_words(part))
+    return [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_TOPICS]]

@@ -54,7 +54,7 @@ def bfcl_headline(observed: Sequence[Observed]) -> Weights:
         if weights is not None and set(weights) == set(counts):
             return name, weights
     name = next(iter(counts)) if len(counts) == 1 else "mean of samples"
-    return name, _by_share(counts)
+    return name, by_share(counts)
 
 
 def _bfcl_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
@@ -67,13 +67,14 @@ def _bfcl_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
     return found | {c: weighted_mean(observed, {c: 1.0}) for c in CATEGORIES if counts[c]}
 
 
-def _by_share(counts: Mapping[str, int]) -> dict[str, float]:
+def by_share(counts: Mapping[str, int]) -> dict[str, float]:
+    """Weights with which a weighted mean is the plain mean over the samples."""
     total = sum(counts.values())
     return {category: count / total for category, count in counts.items()}
 
 
 def _appworld_headline(observed: Sequence[Observed]) -> Weights:
-    return "tgc", _by_share(Counter(item.group for item in observed))
+    return "tgc", by_share(Counter(item.group for item in observed))
 
 
 def _appworld_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:

@@ -1,7 +1,6 @@
 """Rows of the leaderboard: scores with intervals, cost, and paired differences to the baseline."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -9,19 +8,22 @@ from typing import Any
 
 from kate_eval.appworld.scorer import LAYERS
 from kate_eval.counters import LOW_HIT_RATE
-from kate_eval.report.runs import Run
-from kate_eval.stats import Estimate, Observed, paired_difference, weighted_mean
+from kate_eval.report.runs import Run, by_entry
+from kate_eval.stats import Estimate, paired_difference, weighted_mean
 
 BASELINE = "baseline"
 _DEFAULTS: dict[str, object] = {
     "allow_leakage": False,
     "aggregate": "critic",
     "depth": "none",
+    "inject": "turn",
     "k": 3,
     "knowledge": "trajectory",
     "layout": "multi-turn",
+    "match": "embedder",
     "one_call": True,
     "sampling": "choices",
+    "select": "top",
     "show_reasoning": True,
     "width": 4,
 }
@@ -41,6 +43,7 @@ class Row:
         means: counter -> mean per sample.
         errors: samples that could not be scored, or are missing from the log.
         flags: what makes the row not like for like.
+        baseline: the run that it is compared with.
     """
 
     run: Run
@@ -52,6 +55,7 @@ class Row:
     means: Mapping[str, float]
     errors: int
     flags: Sequence[str] = field(default_factory=tuple)
+    baseline: Run | None = None
 
 
 def leaderboard(runs: Sequence[Run]) -> list[Row]:
@@ -78,6 +82,7 @@ def _row(run: Run, runs: Sequence[Run]) -> Row:
         means=means,
         errors=errors,
         flags=_flags(run, errors, baseline, means),
+        baseline=baseline,
     )
 
 
@@ -104,7 +109,7 @@ def _baseline_of(run: Run, runs: Sequence[Run]) -> Run | None:
     if run.solver == BASELINE:
         return None
     candidates = [other for other in runs if other.solver == BASELINE and _comparable(run, other)]
-    shared = [len(_by_entry(run).keys() & _by_entry(other).keys()) for other in candidates]
+    shared = [len(by_entry(run.samples).keys() & by_entry(other.samples).keys()) for other in candidates]
     best = max(shared, default=0)
     return candidates[len(shared) - 1 - shared[::-1].index(best)] if best else None
 
@@ -121,22 +126,10 @@ def _comparable(run: Run, other: Run) -> bool:
     return all(mine[category] == theirs[category] for category in mine.keys() & theirs.keys())
 
 
-def _by_entry(run: Run) -> dict[str, Observed]:
-    """Entry -> its mean value over the epochs that were scored."""
-    found: dict[str, list[Observed]] = defaultdict(list)
-    for sample in run.samples:
-        if sample.observed is not None:
-            found[sample.entry].append(sample.observed)
-    return {
-        entry: Observed(fmean(o.value for o in epochs), epochs[0].group, epochs[0].cluster)
-        for entry, epochs in found.items()
-    }
-
-
 def _difference(run: Run, baseline: Run | None) -> Estimate | None:
     if baseline is None:
         return None
-    first, second = _by_entry(run), _by_entry(baseline)
+    first, second = by_entry(run.samples), by_entry(baseline.samples)
     shared = [first[entry] for entry in first if entry in second]
     return paired_difference(first, second, run.benchmark.headline(shared)[1])
 
@@ -163,6 +156,8 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append("floor, asks no model")
     if means.get("leaked"):
         flags.append("LEAKED: the bank holds evaluated entries")
+    if any(sample.provenance.get("bank_sources_known") is False for sample in run.samples):
+        flags.append("the bank's sources are not known: leakage can't be checked")
     if errors:
         flags.append(f"{errors} of {run.expected} samples not scored")
     entries = run.metadata.get("entries", 0)

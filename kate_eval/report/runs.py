@@ -2,9 +2,11 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from inspect_ai.log import (
@@ -12,6 +14,7 @@ from inspect_ai.log import (
     EvalSampleSummary,
     list_eval_logs,
     read_eval_log,
+    read_eval_log_sample,
     read_eval_log_sample_summaries,
 )
 from inspect_ai.scorer import CORRECT
@@ -36,6 +39,8 @@ class SampleRow:
         details: what the benchmark's scorer adds: kind of failure, interactions, containment.
         tokens: input and output tokens of all models.
         error: why it failed, if it failed.
+        nearest: similarity of the bank's item that is nearest to any of its turns; None without a bank.
+        position: place in the order in which an online run learned, from 1; None in other runs.
     """
 
     entry: str
@@ -46,6 +51,8 @@ class SampleRow:
     details: dict[str, Any]
     tokens: int
     error: str | None
+    nearest: float | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,18 @@ class Run:
         """What the run measured; a newer run of the same cell replaces an older one."""
         settings = (self.parameters, self.generation, self.selection, self.metadata, self.task_version)
         return (self.model, self.critic, self.solver, *map(repr, settings))
+
+
+def by_entry(samples: Iterable[SampleRow]) -> dict[str, Observed]:
+    """Entry -> its mean value over the epochs that were scored."""
+    found: dict[str, list[Observed]] = defaultdict(list)
+    for sample in samples:
+        if sample.observed is not None:
+            found[sample.entry].append(sample.observed)
+    return {
+        entry: Observed(fmean(o.value for o in epochs), epochs[0].group, epochs[0].cluster)
+        for entry, epochs in found.items()
+    }
 
 
 def read_runs(*folders: Path) -> list[Run]:
@@ -152,7 +171,7 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         task_version=str(log.eval.task_version),
         epochs=log.eval.config.epochs or 1,
         expected=_expected(log),
-        samples=tuple(_sample(summary, benchmark.scorer) for summary in summaries),
+        samples=tuple(_sample(file, summary, benchmark.scorer) for summary in summaries),
     )
 
 
@@ -171,7 +190,7 @@ def _expected(log: EvalLog) -> int:
     return len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1)
 
 
-def _sample(summary: EvalSampleSummary, scorer: str) -> SampleRow:
+def _sample(file: str, summary: EvalSampleSummary, scorer: str) -> SampleRow:
     scores = summary.scores or {}
     verdict = scores.get(scorer)
     observed = None
@@ -182,13 +201,31 @@ def _sample(summary: EvalSampleSummary, scorer: str) -> SampleRow:
         observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
     counted = scores.get("run_counters")
     counters = counted.value if counted and isinstance(counted.value, dict) else {}
+    kept = (counted.metadata if counted else None) or {}
     return SampleRow(
         entry=str(summary.id),
         observed=observed,
         broken_gold=bool(summary.metadata.get("broken_gold")),
         counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
-        provenance=((counted.metadata if counted else None) or {}).get("provenance") or {},
+        provenance=_provenance(file, summary, kept),
         details=(verdict.metadata if verdict else None) or {},
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
         error=summary.error or (None if observed else "not scored"),
+        nearest=_finite(kept.get("nearest")),
+        position=kept["position"] if isinstance(kept.get("position"), int) else None,
     )
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _provenance(file: str, summary: EvalSampleSummary, kept: dict[str, Any]) -> dict[str, Any]:
+    """What the solving depended on; summaries leave it out where it is over a kilobyte."""
+    found = kept.get("provenance")
+    if isinstance(found, str):
+        large = {"messages", "events", "store", "attachments"}
+        sample = read_eval_log_sample(file, summary.id, summary.epoch, exclude_fields=large)
+        counted = (sample.scores or {}).get("run_counters")
+        found = ((counted.metadata if counted else None) or {}).get("provenance")
+    return found if isinstance(found, dict) else {}

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from kate_eval.appworld.scorer import FAILURES
+from kate_eval.report.curve import curve
 from kate_eval.report.leaderboard import Row, columns
+from kate_eval.report.nearness import by_stratum
+from kate_eval.report.part import Part
 from kate_eval.stats import Estimate
 
 
@@ -98,6 +101,53 @@ def _rich_table(title: str, rows: Sequence[Row], wide: bool) -> Table:
     return table
 
 
+_PART = ["n", "Score", "Baseline", "vs baseline"]
+_STRATA = ["Run", "Nearest item", *_PART]
+_CURVE = ["Run", "Positions", "n", "Score", "So far", "Baseline", "So far vs baseline"]
+STRATA_TITLE = "by similarity to the bank"
+CURVE_TITLE = "learning curve"
+
+
+def part_tables(rows: Sequence[Row]) -> list[Table]:
+    """For a terminal: the runs by similarity to the bank, and over the order they learned in, if any did."""
+    found = []
+    for title, board in boards(rows).items():
+        for name, header, lines in _parts(board):
+            table = Table(title=f"{title}, {name}")
+            for column in header:
+                text = column in ("Run", "Nearest item")
+                table.add_column(column, justify="left" if text else "right", overflow="fold")
+            for number, line in enumerate(lines):
+                again = number > 0 and lines[number - 1][0] == line[0]
+                last = number + 1 == len(lines) or lines[number + 1][0] != line[0]
+                table.add_row("" if again else line[0], *line[1:], end_section=last)
+            found.append(table)
+    return found
+
+
+def _parts(board: Sequence[Row]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """(title, header, lines) of each table that has lines."""
+    strata = [[_name(r), name, *_part_cells(p)] for r in board for name, p in by_stratum(r).items()]
+    points = [
+        [
+            *(_name(row), f"{point.first}-{point.last}", _count(point.here), percent(point.here.score)),
+            *(percent(point.so_far.score), percent(point.here.baseline), difference(point.so_far.difference)),
+        ]
+        for row in board
+        for point in curve(row)
+    ]
+    tables = [(STRATA_TITLE, _STRATA, strata), (CURVE_TITLE, _CURVE, points)]
+    return [(title, header, lines) for title, header, lines in tables if lines]
+
+
+def _part_cells(found: Part) -> list[str]:
+    return [_count(found), percent(found.score), percent(found.baseline), difference(found.difference)]
+
+
+def _count(found: Part) -> str:
+    return str(found.score.n) if found.score else "0"
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """The leaderboard, the scores per category and the provenance, as Markdown."""
     parts = ["# Leaderboard"]
@@ -118,6 +168,8 @@ def _details(title: str, rows: Sequence[Row]) -> list[str]:
     failures = [[_name(row), *_failures(row)] for row in rows if any(_kinds(row))]
     if failures:
         parts += [f"## {title}: why samples failed", _pipe_table([["Run", *_FAILURES], *failures])]
+    for name, header, lines in _parts(rows):
+        parts += [f"## {title}: {name}", PART_EXPLANATIONS[name], _pipe_table([header, *lines])]
     return [*parts, f"## {title}: provenance", _pipe_table([_PROVENANCE, *(_provenance(r) for r in rows)])]
 
 
@@ -144,6 +196,18 @@ EXPLANATION = (
     "failed are counted under Err. and not scored. Rows marked SIMULATED come from a stochastic simulation "
     "of a model, not from a model."
 )
+
+PART_EXPLANATIONS = {
+    STRATA_TITLE: (
+        "A sample counts by the bank's item that is most similar to any of its turns (TF-IDF, whatever "
+        "the bank's embedder): a gain that lies in duplicates alone is repetition. Scores are plain means "
+        "over the part's samples; the baseline's is on the same entries."
+    ),
+    CURVE_TITLE: (
+        "The run in the order in which it learned from its samples: score of each part, of all parts so far, "
+        "the baseline's score on the part's entries, and the paired difference over all parts so far."
+    ),
+}
 
 _PROVENANCE = [
     *("Run", "Valid gold only", "Split", "Mode", "Data hash", "Prompts", "Bank", "Engine", "Task"),

@@ -2,6 +2,7 @@
 
 import click
 
+from kate_eval.knowledge.commands.audit import audit
 from kate_eval.knowledge.commands.build import build
 from kate_eval.knowledge.commands.change import embed, merge
 from kate_eval.knowledge.commands.look import search, show
@@ -13,5 +14,5 @@ def knowledge() -> None:
     """Knowledge banks: build, look into, search, embed, merge, import, audit."""
 
 
-for _command in (build, embed, import_, merge, search, show):
+for _command in (audit, build, embed, import_, merge, search, show):
     knowledge.add_command(_command)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from kate_eval.errors import ConfigurationError, unknown
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 Folder = click.Path(path_type=Path)
 
 

@@ -11,7 +11,7 @@ import anyio
 import click
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 Folder = click.Path(path_type=Path)
 KEYS = 3
 """Entries that a line names."""
