@@ -28,31 +28,49 @@ def template(name: str) -> Template:
 def render_experiences(
     question: str, found: Sequence[Retrieved], tool_name: Callable[[str], str] = str
 ) -> str:
-    """The user's message with experiences in it.
+    """The user's message with experiences in it. Forms of one past turn stand together, as one case.
 
     Args:
         question: what the user says in this turn.
         found: the experiences, most similar first; they are shown in reverse.
         tool_name: the name under which a function is offered to this model.
     """
-    bodies = [render_case(hit.item, tool_name) for hit in reversed(found)]
+    turns: dict[object, list[Experience]] = {}
+    for hit in found:
+        turns.setdefault((hit.item.sources, hit.item.turn, hit.item.question), []).append(hit.item)
+    bodies = [render_case(items, tool_name) for items in reversed(turns.values())]
     mark = fresh_mark([question, *bodies])
     blocks = [
-        f"[{mark} case {n}]\n{body}\n[{mark} end of case {n}]" for n, body in enumerate(bodies, start=1)
+        f"[{mark} case {number}]\n{body}\n[{mark} end of case {number}]"
+        for number, body in enumerate(bodies, start=1)
     ]
     return template("experiences").substitute(question=question, experiences="\n\n".join(blocks), mark=mark)
 
 
-def render_case(item: Experience, tool_name: Callable[[str], str] = str) -> str:
-    """One item as text."""
+def render_case(items: Sequence[Experience], tool_name: Callable[[str], str] = str) -> str:
+    """Items of one past turn, or one intent, as text.
+
+    The first line of a form's template names the question; items under the same line share it.
+    """
+    lines: list[str] = []
+    for item in items:
+        head, _, body = _shown(item, tool_name)
+        if head not in lines:
+            lines.append(head)
+        lines.append(body)
+    return "\n".join(lines)
+
+
+def _shown(item: Experience, tool_name: Callable[[str], str]) -> tuple[str, str, str]:
+    """The first line of an item's text, and the rest."""
     calls = "\n".join(Call(tool_name(call.name), call.arguments).text for call in item.calls)
     if item.steps:
         calls = "\n".join(f"{fenced(step.code, 'python')}\nOutput:\n{step.output}" for step in item.steps)
     coded = bool(item.steps) and (TEMPLATES / f"{item.form}_code.txt").is_file()
     workflow = "\n".join(f"{number}. {step}" for number, step in enumerate(item.workflow, start=1))
-    return template(f"{item.form}_code" if coded else item.form).substitute(
-        question=item.question, calls=calls, text=item.text, workflow=workflow
-    )
+    head, newline, body = template(f"{item.form}_code" if coded else item.form).template.partition("\n")
+    values = {"question": item.question, "calls": calls, "text": item.text, "workflow": workflow}
+    return Template(head).substitute(values), newline, Template(body).substitute(values)
 
 
 def fenced(code: str, language: str = "") -> str:
@@ -92,7 +110,7 @@ def within_budget(
     kept = list(found)
     if budget is None:
         return kept, []
-    sizes = [tokens(render_case(hit.item, tool_name)) for hit in kept]
+    sizes = [tokens(render_case([hit.item], tool_name)) for hit in kept]
     while kept and sum(sizes[: len(kept)]) > budget:
         kept.pop()
     return kept, list(found[len(kept) :])

@@ -31,7 +31,7 @@ def show(bank: Path, item: str | None) -> None:
             near = [one.id for one in held.items if item in one.id][:10]
             raise unknown("item", item, near, f"See: kate knowledge show {bank}")
         console.print(found.model_dump_json(indent=2), markup=False)
-        console.print(f"\nAs a model is shown it:\n{render_case(found)}", markup=False)
+        console.print(f"\nAs a model is shown it:\n{render_case([found])}", markup=False)
         return
     card = held.card
     console.print(
@@ -45,7 +45,7 @@ def show(bank: Path, item: str | None) -> None:
     table = Table("Form", "Items", "Tokens: median", "p95", "longest", "First item")
     for form, count in card.forms.items():
         items = [one for one in held.items if one.form == form]
-        sizes = sorted(tokens(render_case(one)) for one in items)
+        sizes = sorted(tokens(render_case([one])) for one in items)
         p95 = sizes[min(len(sizes) - 1, round(0.95 * len(sizes)))]
         table.add_row(
             form, str(count), str(round(statistics.median(sizes))), str(p95), str(sizes[-1]), items[0].id
@@ -113,4 +113,4 @@ def search(
         console.print(f"{name}: {len(found)} above {level}", style="bold")
         for hit in found:
             console.print(f"{hit.similarity:.3f}  {hit.item.id}", markup=False)
-            console.print(f"{render_case(hit.item)}\n", markup=False, style="dim")
+            console.print(f"{render_case([hit.item])}\n", markup=False, style="dim")

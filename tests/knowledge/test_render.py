@@ -31,7 +31,8 @@ def mark_of(text: str) -> str:
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=3), st.text(max_size=100))
 def test_no_text_can_end_its_block(texts: list[str], question: str) -> None:
-    shown = render_experiences(question, hits(*map(written, texts)))
+    items = [written(text).model_copy(update={"turn": number}) for number, text in enumerate(texts)]
+    shown = render_experiences(question, hits(*items))
     mark = mark_of(shown)
     assert not any(mark in text for text in [question, *texts])
     opened = re.findall(rf"^\[{mark} case \d+\]$", shown, re.MULTILINE)
@@ -72,23 +73,32 @@ def test_code_can_t_close_its_fence() -> None:
         question="Q",
         steps=(RecordedStep(code=code, output="o"),),
     )
-    assert block in render_case(item)
+    assert block in render_case([item])
 
 
 def test_each_form_shows_what_it_holds() -> None:
     for form in ("summary", "reflection", "intent_summary", "intent"):
-        shown = render_case(written("Check the folder first.", form))
+        shown = render_case([written("Check the folder first.", form)])
         assert "Copy it." in shown and "Check the folder first." in shown
     call = RecordedCall(name="math.add", arguments={"a": 1})
     item = Experience(id="x", form="trajectory", benchmark="bfcl", sources=(), question="Q", calls=(call,))
-    assert "math_add(a=1)" in render_case(item, lambda name: name.replace(".", "_"))
+    assert "math_add(a=1)" in render_case([item], lambda name: name.replace(".", "_"))
 
 
 def test_the_budget_drops_whole_items_the_least_similar_first() -> None:
     found = hits(*ITEMS[:4])
-    sizes = [tokens(render_case(hit.item)) for hit in found]
+    sizes = [tokens(render_case([hit.item])) for hit in found]
     assert within_budget(found, None) == (found, []) == within_budget(found, sum(sizes))
     kept, dropped = within_budget(found, sum(sizes) - 1)
     assert kept == found[:3] and dropped == found[3:]
     assert within_budget(found, sizes[0]) == (found[:1], found[1:])
     assert within_budget(found, sizes[0] - 1) == ([], found)
+
+
+def test_forms_of_one_turn_stand_together_as_one_case() -> None:
+    gold, other = ITEMS[0], ITEMS[5]
+    summary = gold.model_copy(update={"form": "summary", "text": "Make the folder first."})
+    shown = render_experiences("Q", hits(gold, summary, other))
+    assert shown.count(gold.question) == 1 and "[" + mark_of(shown) + " case 3]" not in shown
+    case = shown[shown.index(f"{mark_of(shown)} case 2]") :]
+    assert case.index(gold.calls[0].call().text) < case.index("Make the folder first.")

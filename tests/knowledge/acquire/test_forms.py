@@ -42,7 +42,7 @@ def test_a_summary_is_asked_with_the_turns_before_it() -> None:
     assert "$" not in job.prompt.replace(second.question, "").replace(first.question, "")
     item = job.read(PROSE, "some/model")
     assert item.text == PROSE and item.origin.writer == "some/model" and item.sources == (second.source,)
-    assert PROSE in render_case(item) and second.question in render_case(item)
+    assert PROSE in render_case([item]) and second.question in render_case([item])
 
 
 def failed(evidence: str = "state differs in: root") -> Case:
@@ -85,7 +85,7 @@ def test_intents_are_asked_per_class_and_cluster() -> None:
     assert all(job.prompt.count("Request: ") <= SHOWN for job in asked)
     item = asked[0].read(json.dumps(PATTERN), "m")
     assert item.question == PATTERN["intent"] and list(item.workflow) == PATTERN["steps"]
-    assert "1. Call mkdir with <folder>." in render_case(item)
+    assert "1. Call mkdir with <folder>." in render_case([item])
 
 
 def test_an_intent_s_summary_is_asked_with_its_workflow() -> None:
