@@ -85,6 +85,11 @@ class Retriever:
         classes = {name for item in bank.items for name in item.classes}
         self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}
 
+    def prepare(self) -> None:
+        """Build what searches need now: it may take a minute for a large bank."""
+        if self._database is None and self.bank.vectors is None:
+            _ = self._lexical
+
     @cached_property
     def _lexical(self) -> LexicalIndex:
         return LexicalIndex([item.question for item in self.bank.items])

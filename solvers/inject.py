@@ -39,6 +39,7 @@ class Shelf:
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self.retriever = Retriever(bank)
+        self.retriever.prepare()
 
     @cached_property
     def nearness(self) -> Nearness:

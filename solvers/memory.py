@@ -2,13 +2,13 @@
 
 It is a bank's folder (knowledge/folder.py) with two more files:
 
-tally.json    item -> how often it was shown, and how often the sample then succeeded
-order.jsonl   the samples in the order in which they were learned from
+order.jsonl   the samples in the order in which they were learned from, and which items each was shown
+tally.json    what follows of it, for people: item -> samples it was shown in, and those that succeeded
 """
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +54,8 @@ class Learned(BaseModel):
     success: bool
     feedback: str
     """Who said so: score or judge."""
+    shown: tuple[str, ...] = ()
+    """Ids of the items that it was shown."""
     added: tuple[str, ...] = ()
     """Ids of the items that it gave."""
 
@@ -113,14 +115,11 @@ class Memory:
     def _hidden(self, item: str) -> bool:
         return self.prune and item in self.tallies and self.tallies[item].pruned
 
-    async def learn(
-        self, sample: Learned, shown: Iterable[str], items: Sequence[Experience], card: Card
-    ) -> Learned:
+    async def learn(self, sample: Learned, items: Sequence[Experience], card: Card) -> Learned:
         """Take in a finished sample: its experience, and what the items it was shown did.
 
         Args:
             sample: without its place and what it added.
-            shown: ids of the items it was shown.
             items: the experience.
             card: that describes them.
         """
@@ -128,17 +127,21 @@ class Memory:
         if items:
             bank, new = await append(self.folder, items, card)
             added = tuple(item.id for item in bank.items[len(bank.items) - new :])
-        for name in set(shown):
-            tally = self.tallies.setdefault(name, Tally())
-            tally.shown += 1
-            tally.succeeded += sample.success
         position = len(self.learned) + 1
         done = sample.model_copy(update={"position": position, "added": added})
-        self.learned.append(done)
-        self._judge_items()
+        self.count(done)
         self._write(done)
         self._fresh = False
         return done
+
+    def count(self, done: Learned) -> None:
+        """Add a sample to the order and the tallies."""
+        self.learned.append(done)
+        for name in set(done.shown):
+            tally = self.tallies.setdefault(name, Tally())
+            tally.shown += 1
+            tally.succeeded += done.success
+        self._judge_items()
 
     def _judge_items(self) -> None:
         """Mark the items whose samples succeed clearly less often than the run's do."""
@@ -150,31 +153,33 @@ class Memory:
 
     def _write(self, done: Learned) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ORDER).open("a", encoding="utf-8") as file:
+            file.write(done.model_dump_json() + "\n")
         aside = self.folder / f".{TALLY}.partial"
         aside.write_bytes(_TALLIES.dump_json(self.tallies, indent=1))
         aside.replace(self.folder / TALLY)
-        with (self.folder / ORDER).open("a", encoding="utf-8") as file:
-            file.write(done.model_dump_json() + "\n")
 
 
 def open_memory(folder: Path, prune: bool) -> Memory:
     """The memory in a folder, as an earlier run left it, or an empty one.
 
+    A line cut off by a crash is dropped: its sample is played and learned from again.
+
     Raises:
-        BankError: a file of it is damaged.
+        BankError: the order is damaged.
     """
     memory = Memory(folder, prune)
-    try:
-        if (folder / TALLY).is_file():
-            memory.tallies = _TALLIES.validate_json((folder / TALLY).read_bytes())
-        if (folder / ORDER).is_file():
-            lines = (folder / ORDER).read_text(encoding="utf-8").splitlines()
-            memory.learned = [Learned.model_validate(json.loads(line)) for line in lines]
-    except ValidationError as ex:
-        raise BankError(f"The memory {folder} is damaged: {first_error(ex)}. {_REMEDY}") from ex
-    except ValueError as ex:
-        raise BankError(f"The memory {folder} is damaged: {ex}. {_REMEDY}") from ex
+    path = folder / ORDER
+    if not path.is_file():
+        return memory
+    whole = path.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]
+    os.truncate(path, len(whole))
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+        try:
+            memory.count(Learned.model_validate_json(line))
+        except ValidationError as ex:
+            raise BankError(
+                f"{path}, line {number}: {first_error(ex)}. Mend it, or name another folder: -S memory=FOLDER"
+            ) from ex
     return memory
-
-
-_REMEDY = f"Mend or remove {TALLY} and {ORDER} there, or name another folder: -S memory=FOLDER"

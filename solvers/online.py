@@ -168,8 +168,11 @@ class Student:
         writer = get_model(role="writer")
         items = await experience(played, origin, self._parameters.knowledge, writer, self._memory.folder)
         card = learned_card(played.benchmark, sample, self._start_embedder())
-        found = Learned(position=0, sample=sample, epoch=epoch, success=success, feedback=self._feedback)
-        done = await self._memory.learn(found, context.counters.items, items, card)
+        shown = tuple(dict.fromkeys(context.counters.items))
+        found = Learned(
+            position=0, sample=sample, epoch=epoch, success=success, feedback=self._feedback, shown=shown
+        )
+        done = await self._memory.learn(found, items, card)
         transcript().info(info | done.model_dump(mode="json"), source=SOURCE)
 
     def _start_embedder(self) -> str:
