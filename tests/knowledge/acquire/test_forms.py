@@ -17,6 +17,7 @@ from kate_eval.knowledge.render import render_case
 from tests.knowledge.acquire.writers import PATTERN, PROSE, good_answer
 
 CASES = list(gold_cases().cases)
+SOME = CASES[::4]
 
 
 def jobs(form: str, cases: list[Case] = CASES, **more: object) -> list[Job]:
@@ -75,13 +76,13 @@ def test_failures_become_neither_trajectories_nor_summaries() -> None:
 
 
 def test_intents_are_asked_per_class_and_cluster() -> None:
-    asked = jobs("intent")
-    groups = {name for case in CASES for name in case.classes}
+    asked = jobs("intent", SOME)
+    groups = {name for case in SOME for name in case.classes}
     for name in groups:
         of_class = [job for job in asked if f"the tools of {name}," in job.prompt]
         assert 2 <= len(of_class) <= 14
         sources = {s for job in of_class for s in job.read(json.dumps(PATTERN), "m").sources}
-        assert sources == {case.source for case in CASES if name in case.classes}
+        assert sources == {case.source for case in SOME if name in case.classes}
     assert all(job.prompt.count("Request: ") <= SHOWN for job in asked)
     item = asked[0].read(json.dumps(PATTERN), "m")
     assert item.question == PATTERN["intent"] and list(item.workflow) == PATTERN["steps"]
@@ -89,7 +90,7 @@ def test_intents_are_asked_per_class_and_cluster() -> None:
 
 
 def test_an_intent_s_summary_is_asked_with_its_workflow() -> None:
-    pattern = jobs("intent")[0].read(json.dumps(PATTERN), "m")
+    pattern = jobs("intent", SOME)[0].read(json.dumps(PATTERN), "m")
     [job] = jobs("intent_summary", built=[pattern])
     assert PATTERN["intent"] in job.prompt and "2. Call mv." in job.prompt
     item = job.read(PROSE, "m")

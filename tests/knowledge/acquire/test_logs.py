@@ -25,6 +25,7 @@ from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
 
 Run = Callable[..., EvalLog]
+pytestmark = pytest.mark.xdist_group("runs")  # they share one
 
 
 def read(*logs: Path | str, benchmark: str | None = None, said: list[str] | None = None) -> Acquired:
