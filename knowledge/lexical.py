@@ -35,7 +35,6 @@ class LexicalIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         tokens = words(texts)
-        self._texts = texts
         self._count = len(tokens)
         self._frequency = Counter(word for document in tokens for word in set(document))
         import bm25s
@@ -55,10 +54,6 @@ class LexicalIndex:
         scores: npt.NDArray[np.float32] = self._bm25.get_scores(known)
         similarities: npt.NDArray[np.float32] = np.minimum(scores / np.float32(ceiling), np.float32(1))
         return similarities
-
-    def between(self, position: int, others: Sequence[int]) -> "npt.NDArray[np.float32]":
-        """Similarity of one text to others: shape (len(others),)."""
-        return self.similarities(self._texts[position])[np.asarray(others, dtype=np.intp)]
 
     def _idf(self, word: str) -> float:
         """Lucene's inverse document frequency, as bm25s computes it."""

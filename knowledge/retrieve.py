@@ -81,6 +81,7 @@ class Retriever:
         self._embedder = embedder or make_embedder(wanted)
         self._known: dict[str, Query] = {}
         self._verified = False
+        self._lexical_of: dict[str, LexicalIndex] = {}
         self._of_form = {form: self._where(partial(_has_form, form)) for form in bank.card.forms}
         classes = {name for item in bank.items for name in item.classes}
         self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}
@@ -88,11 +89,16 @@ class Retriever:
     def prepare(self) -> None:
         """Build what searches need now: it may take a minute for a large bank."""
         if self._database is None and self.bank.vectors is None:
-            _ = self._lexical
+            for form in self._of_form:
+                self._lexical(form)
 
-    @cached_property
-    def _lexical(self) -> LexicalIndex:
-        return LexicalIndex([item.question for item in self.bank.items])
+    def _lexical(self, form: str) -> LexicalIndex:
+        """The index over a form's items; apart, so that other forms in the bank change no similarity."""
+        if form not in self._lexical_of:
+            chosen = self._of_form[form]
+            questions = [self.bank.items[place].question for place in np.flatnonzero(chosen)]
+            self._lexical_of[form] = LexicalIndex(questions)
+        return self._lexical_of[form]
 
     @cached_property
     def _database(self) -> Approximate | None:
@@ -198,26 +204,36 @@ class Retriever:
                 raise BankError(f"Hybrid search is exact, which ends at {EXACT:,} items: -S match=embedder")
             found = self._database.nearest(query.vector, form, classes, count)
             return [(position, cosine) for position, cosine in found if cosine > threshold]
-        scores = np.where(self._qualifies(classes, form), self._similarities(query, match), -1.0)
+        if form not in self._of_form:
+            return []
+        scores = np.where(self._qualifies(classes, form), self._similarities(query, form, match), -1.0)
         above = np.flatnonzero(scores > threshold)
         if len(above) > count:
             above = above[np.argpartition(-scores[above], count)[:count]]
         ordered = above[np.lexsort((above, -scores[above]))]
         return [(int(position), float(scores[position])) for position in ordered]
 
-    def _similarities(self, query: Query, match: str) -> Scores:
-        """Of each item to the query: shape (N,)."""
+    def _similarities(self, query: Query, form: str, match: str) -> Scores:
+        """Of each item of the form to the query: shape (N,)."""
         if self.bank.vectors is None or query.vector is None:
-            return self._lexical.similarities(query.text)
+            return self._by_words(query.text, form)
         cosine: Scores = self.bank.vectors @ query.vector
         if match == "embedder":
             return cosine
-        return (cosine + self._lexical.similarities(query.text)) / np.float32(2)
+        return (cosine + self._by_words(query.text, form)) / np.float32(2)
+
+    def _by_words(self, text: str, form: str) -> Scores:
+        """The lexical similarity of each item of the form: shape (N,); 0 for the others."""
+        similarities = np.zeros(len(self.bank.items), dtype=np.float32)
+        similarities[self._of_form[form]] = self._lexical(form).similarities(text)
+        return similarities
 
     def _between(self, one: int, others: Sequence[int]) -> Scores:
+        """Similarity of an item to others of its form."""
         vectors = self.bank.vectors
         if vectors is None:
-            return self._lexical.between(one, others)
+            item = self.bank.items[one]
+            return self._by_words(item.question, item.form)[np.asarray(others, dtype=np.intp)]
         cosines: Scores = vectors[np.asarray(others, dtype=np.intp)] @ vectors[one]
         return cosines
 

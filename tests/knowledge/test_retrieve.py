@@ -167,3 +167,12 @@ def test_nearness_is_one_for_the_same_words_and_zero_for_none() -> None:
     assert Nearness(["!!!", "?"]).nearest("anything") == (-1, 0.0)
     _, half = near.nearest("book a hotel in Rome")
     assert 0.1 < half < 0.9
+
+
+def test_other_forms_in_the_bank_change_no_similarity() -> None:
+    summaries = [one.model_copy(update={"id": f"{one.id}/s", "form": "summary"}) for one in BANK.items[:100]]
+    both = make_bank([*summaries, *BANK.items], BANK.card)
+    for asking in BANK.items[::40]:
+        query, classes = Query(asking.question), frozenset(asking.classes)
+        alone, beside = (Retriever(b).search(query, "trajectory", classes, 3, 0.0) for b in (BANK, both))
+        assert alone == beside
