@@ -1,6 +1,6 @@
 """How near a text is to a bank, by TF-IDF: the same measure for every embedder, so that runs compare."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,21 @@ class Nearness:
         except ValueError:  # no text holds a word
             self._matrix = None
 
-    def nearest(self, text: str) -> tuple[int, float]:
-        """Position of the most similar text and its similarity in [0, 1]; (-1, 0.0) if nothing is similar."""
+    def nearest(self, text: str, skip: Callable[[int], bool] | None = None) -> tuple[int, float]:
+        """Position of the most similar text and its similarity in [0, 1]; (-1, 0.0) if nothing is similar.
+
+        Args:
+            text: what is asked about.
+            skip: positions that don't count.
+        """
         if self._matrix is None:
             return -1, 0.0
-        row = self._matrix @ self._vectorizer.transform([text]).T
-        if not row.nnz:
-            return -1, 0.0
-        best = int(np.argmax(row.data))
-        return int(row.tocoo().row[best]), min(1.0, float(row.tocoo().data[best]))
+        column = (self._matrix @ self._vectorizer.transform([text]).T).tocoo()
+        for place in np.argsort(-column.data, kind="stable"):
+            position = int(column.row[place])
+            if skip is None or not skip(position):
+                return position, min(1.0, float(column.data[place]))
+        return -1, 0.0
 
 
 def bank_nearness(bank: Bank) -> Nearness:

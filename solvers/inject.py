@@ -18,6 +18,7 @@ from kate_eval.episode import Episode, Turn
 from kate_eval.errors import BankError
 from kate_eval.knowledge.acquire import DEFAULT_FORMS, default_bank
 from kate_eval.knowledge.acquire.build import FORMS
+from kate_eval.knowledge.acquire.form import without_thinking
 from kate_eval.knowledge.bank import Bank
 from kate_eval.knowledge.card import LEXICAL
 from kate_eval.knowledge.folder import load_bank
@@ -179,23 +180,26 @@ class Injector:
             turn: that asks something.
             state: asks the model what the user wants, where a form is retrieved by that.
         """
-        intent = ""
+        intent: str | None = None
         found: list[Retrieved] = []
         for form in self._parameters.knowledge:
             by_intent = form in FORMS and FORMS[form].by_intent
-            if by_intent and not intent:
+            if by_intent and intent is None:
                 intent = await self._stated_intent(turn, state)
-            found += await self._search(intent if by_intent else turn.query, form, by_intent)
+            found += await self._search((intent or "") if by_intent else turn.query, form, by_intent)
         self._earlier.append(turn.query)
         found.sort(key=lambda hit: -hit.similarity)
         used, dropped = within_budget(found, self._parameters.budget, self._episode.tool_name)
-        _, nearest = self._shelf.nearness.nearest(turn.query)
+        _, nearest = self._shelf.nearness.nearest(turn.query, self._never_shown if self._exclude else None)
         messages = list(turn.messages)
         if used:
             last = max(number for number, message in enumerate(messages) if message.role == "user")
             text = render_experiences(messages[last].text, used, self._episode.tool_name)
             messages[last] = ChatMessageUser(content=text)
-        return Injected(messages, used, dropped, intent, round(nearest, 4))
+        return Injected(messages, used, dropped, intent or "", round(nearest, 4))
+
+    def _never_shown(self, position: int) -> bool:
+        return self._shelf.bank.items[position].made_from(self._exclude)
 
     async def _search(self, text: str, form: str, by_intent: bool) -> list[Retrieved]:
         if not text:
@@ -216,7 +220,7 @@ class Injector:
     async def _stated_intent(self, turn: Turn, state: State) -> str:
         earlier = "\n\n".join(self._earlier) or "(none)"
         answer = await state(prompt("state_intent").substitute(earlier=earlier, question=turn.query))
-        return " ".join(answer.split())[:MAX_INTENT]
+        return " ".join(without_thinking(answer).split())[:MAX_INTENT]
 
 
 def check_leakage(bank: Bank, episode: Episode, allowed: bool) -> list[str]:

@@ -29,6 +29,18 @@ _DEFAULTS: dict[str, object] = {
 }
 
 
+_OF_SOLVER: dict[str, dict[str, object]] = {
+    "online": {
+        "embedder": "lexical",
+        "feedback": "score",
+        "one_call": False,
+        "prune": True,
+        "width": 1,
+    }
+}
+"""Solvers whose defaults are others."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the leaderboard.
@@ -88,7 +100,8 @@ def _row(run: Run, runs: Sequence[Run]) -> Row:
 
 def _settings(run: Run) -> str:
     """What differs from the solver's defaults and the task's, in words."""
-    parts = {k: v for k, v in run.parameters.items() if _DEFAULTS.get(k) != v}
+    defaults = _DEFAULTS | _OF_SOLVER.get(run.solver, {})
+    parts = {k: v for k, v in run.parameters.items() if defaults.get(k) != v}
     if run.metadata.get("mode") != run.benchmark.mode:
         parts["mode"] = run.metadata.get("mode")
     if run.benchmark.split and run.metadata.get("split") != run.benchmark.split:

@@ -176,3 +176,12 @@ def test_other_forms_in_the_bank_change_no_similarity() -> None:
         query, classes = Query(asking.question), frozenset(asking.classes)
         alone, beside = (Retriever(b).search(query, "trajectory", classes, 3, 0.0) for b in (BANK, both))
         assert alone == beside
+
+
+def test_nearness_may_pass_over_what_is_never_shown() -> None:
+    near = Nearness([one.question for one in NEAR_TWINS])
+    text = NEAR_TWINS[0].question
+    assert near.nearest(text) == (0, pytest.approx(1.0))
+    second, similarity = near.nearest(text, lambda position: position == 0)
+    assert second == 1 and similarity < 1
+    assert near.nearest(text, lambda position: True) == (-1, 0.0)
