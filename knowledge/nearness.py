@@ -18,7 +18,9 @@ class Nearness:
             ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"
         )
         try:
-            self._matrix: Any = self._vectorizer.fit_transform(texts)
+            # Several forms of one turn repeat its question, which must not make its words look common.
+            self._vectorizer.fit(list(dict.fromkeys(texts)))
+            self._matrix: Any = self._vectorizer.transform(texts)
         except ValueError:  # no text holds a word
             self._matrix = None
 
