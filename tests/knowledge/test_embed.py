@@ -177,7 +177,7 @@ def test_without_its_package_minilm_names_the_extra(monkeypatch: pytest.MonkeyPa
     def missing(name: str) -> Any:
         raise ImportError(f"No module named {name!r}")
 
-    monkeypatch.setattr(embed.importlib, "import_module", missing)
+    monkeypatch.setattr("importlib.import_module", missing)
     embed._minilm_model.cache_clear()
     with pytest.raises(ConfigurationError, match=r"pip install 'kate-eval\[minilm\]'"):
         anyio.run(embed.MiniLM().encode, ["one"])

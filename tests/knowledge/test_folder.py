@@ -14,7 +14,7 @@ import pytest
 from kate_eval.errors import BankError
 from kate_eval.knowledge import folder as module
 from kate_eval.knowledge.acquire import default_bank
-from kate_eval.knowledge.bank import Bank, make_bank, merged_items
+from kate_eval.knowledge.bank import Bank, Vectors, make_bank, merged_items
 from kate_eval.knowledge.card import EmbedderCard
 from kate_eval.knowledge.change import append, merge
 from kate_eval.knowledge.folder import load_bank, save_bank
@@ -30,6 +30,11 @@ def dense(count: int = 20, dimension: int = 8) -> Bank:
     return make_bank(BANK.items[:count], BANK.card.model_copy(update={"embedder": embedder}), vectors)
 
 
+def vectors_of(bank: Bank) -> Vectors:
+    assert bank.vectors is not None
+    return bank.vectors
+
+
 def part(start: int, end: int) -> Bank:
     return make_bank(BANK.items[start:end], BANK.card)
 
@@ -42,8 +47,7 @@ def vectors_file(folder: Path) -> Path:
 def test_vectors_come_back_as_they_were(tmp_path: Path) -> None:
     save_bank(dense(), tmp_path / "b")
     loaded = load_bank(tmp_path / "b")
-    assert loaded.vectors is not None and dense().vectors is not None
-    assert np.array_equal(loaded.vectors, dense().vectors)
+    assert loaded.vectors is not None and np.array_equal(loaded.vectors, vectors_of(dense()))
 
 
 def write_nan(file: Path) -> None:
@@ -152,7 +156,7 @@ def test_appended_items_keep_the_others_vectors(tmp_path: Path, monkeypatch: pyt
         name = "minilm"
         threshold = None
 
-        async def encode(self, texts: list[str]) -> np.ndarray:  # type: ignore[type-arg]
+        async def encode(self, texts: list[str]) -> Vectors:
             asked.extend(texts)
             return np.eye(8, dtype=np.float32)[: len(texts)]
 
@@ -160,7 +164,7 @@ def test_appended_items_keep_the_others_vectors(tmp_path: Path, monkeypatch: pyt
     save_bank(dense(10), tmp_path / "b")
     made, _ = anyio.run(append, tmp_path / "b", BANK.items[8:12], BANK.card)
     assert asked == [item.question for item in BANK.items[10:12]]
-    assert made.vectors is not None and np.array_equal(made.vectors[:10], dense(10).vectors)
+    assert made.vectors is not None and np.array_equal(made.vectors[:10], vectors_of(dense(10)))
     assert np.array_equal(made.vectors[10:], np.eye(8, dtype=np.float32)[:2])
 
 

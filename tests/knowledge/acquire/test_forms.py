@@ -85,7 +85,7 @@ def test_intents_are_asked_per_class_and_cluster() -> None:
         assert sources == {case.source for case in SOME if name in case.classes}
     assert all(job.prompt.count("Request: ") <= SHOWN for job in asked)
     item = asked[0].read(json.dumps(PATTERN), "m")
-    assert item.question == PATTERN["intent"] and list(item.workflow) == PATTERN["steps"]
+    assert item.question == PATTERN["intent"] and list(item.workflow) == list(PATTERN["steps"])
     assert "1. Call mkdir with <folder>." in render_case([item])
 
 

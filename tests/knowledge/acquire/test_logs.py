@@ -169,7 +169,9 @@ def test_a_store_in_another_shape_is_counted(played: EvalLog, tmp_path: Path) ->
     log.samples[1].store["kate:outcome"] = {"nothing": True}
     ids = log.eval.dataset.sample_ids
     assert ids is not None
-    ids[ids.index(log.samples[2].id)] = log.samples[2].id = "multi_turn_base_9999"
+    old, new = log.samples[2].id, "multi_turn_base_9999"
+    log.eval.dataset.sample_ids = [str(new if one == old else one) for one in ids]
+    log.samples[2].id = new
     write_eval_log(log, str(tmp_path / "odd.eval"))
     acquired = read(tmp_path / "odd.eval")
     assert len(acquired.notes) == 3 and any(

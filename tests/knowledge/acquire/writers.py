@@ -12,7 +12,7 @@ PROSE = (
     "The request named both files, so the listing had to come first and the copy second. Take names from "
     "what the tools return, check the folder before you write into it, and stop when all is done."
 )
-PATTERN = {
+PATTERN: dict[str, Any] = {
     "intent": "Move a file into a folder that must exist.",
     "steps": ["Call mkdir with <folder>.", "Call mv."],
 }
