@@ -17,6 +17,8 @@ from kate_eval.knowledge.item import Experience
 TEMPLATES = Path(__file__).parent / "prompts"
 """A form can be shown to a model if it has a template here."""
 Vectors = npt.NDArray[np.float32]
+UNIT = 0.01
+"""How far a vector's length may be from 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,9 @@ def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise BankError(f"The vector of item {int(np.argmin(finite)) + 1} holds NaN or infinity. {remedy}")
+    of_unit = np.abs(np.linalg.norm(vectors, axis=1) - 1) < UNIT
+    if not of_unit.all():
+        raise BankError(f"The vector of item {int(np.argmin(of_unit)) + 1} is not of unit length. {remedy}")
 
 
 def item_lines(items: Iterable[Experience]) -> bytes:

@@ -59,7 +59,7 @@ async def append(folder: Path, items: Sequence[Experience], like: Card) -> tuple
         new = made[len(held) :]
         if old is not None and not new:
             return old, 0
-        begun = like.model_copy(update={"created": "", "failed": {}})
+        begun = like.model_copy(update={"created": ""})
         card = merged_card(old.card, like) if old else begun
         vectors = await encode(make_embedder(card.embedder.name), [item.question for item in new])
         if vectors is not None and old is not None and old.vectors is not None:
@@ -80,6 +80,9 @@ async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
         BankError: a bank can't be read, or is of another benchmark.
     """
     loaded = [load_bank(folder) for folder in banks]
+    first = load_bank(output).card if is_bank(output) else loaded[0].card
+    for bank in loaded:  # before anything is written
+        require_alike(first, bank.card, first.embedder.name)
     new = 0
     for bank in loaded:
         made, added = await append(output, bank.items, bank.card)

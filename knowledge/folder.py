@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,9 @@ from kate_eval.knowledge.item import Experience
 
 CARD = "card.json"
 JOURNAL = "journal.jsonl"
+ORDER = "order.jsonl"
+"""Of an online run's memory, which is a bank too (solvers/memory.py)."""
+_NAME = re.compile(r"(items-[0-9a-f]{16}\.jsonl|embeddings-[0-9a-f]{16}\.npy)")
 BUILD = (
     "Build it: kate knowledge build BENCHMARK --form trajectory --split SPLIT -o FOLDER (bfcl or appworld)"
 )
@@ -62,9 +66,10 @@ def writing(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 def _foreign(folder: Path) -> Iterator[Path]:
     """Files that no build of ours leaves behind."""
-    ours = (".lock", JOURNAL, "README.md", "tally.json", "order.jsonl")
+    ours = (".lock", JOURNAL, "README.md", "tally.json", ORDER, "run.json")
     for path in folder.iterdir():
-        if path.name not in ours and not path.name.startswith(("items-", "embeddings-", ".card")):
+        partial = path.name.startswith(".") and path.name.endswith(".partial")
+        if path.name not in ours and not partial and not path.name.startswith(("items-", "embeddings-")):
             yield path
 
 
@@ -176,7 +181,7 @@ def _load_items(folder: Path, card: Card) -> tuple[Experience, ...]:
 
 def _own_name(name: str, folder: Path) -> str:
     """A file's name as a card gives it; a card may come from anywhere, so it must not point elsewhere."""
-    if not name or Path(name).name != name:
+    if not _NAME.fullmatch(name):
         raise BankError(f"{folder / CARD}: {name!r} is no name of a file in the bank's folder. {BUILD}")
     return name
 
@@ -189,12 +194,26 @@ def _load_vectors(folder: Path, card: Card) -> Vectors:
         )
     file = folder / _own_name(card.embeddings_file, folder)
     try:
-        loaded = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError) as ex:
-        raise BankError(f"{file} is no numpy file: {ex}. {remedy}") from ex
-    if not isinstance(loaded, np.ndarray) or loaded.dtype != np.float32 or loaded.ndim != 2:
-        raise BankError(f"{file} must hold float32 numbers of shape (items, dimension). {remedy}")
-    return loaded
+        return _read_vectors(file)
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, EOFError, OverflowError) as ex:
+        raise BankError(f"{file} is no numpy file of float32 (items, dimension): {ex}. {remedy}") from ex
+
+
+def _read_vectors(file: Path) -> Vectors:
+    """A float32 matrix; its header is checked against the file's size before anything is allocated."""
+    with file.open("rb") as opened:
+        version = np.lib.format.read_magic(opened)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read(opened)
+        if dtype != np.float32 or len(shape) != 2 or fortran:
+            raise ValueError(f"it holds {dtype} of shape {shape}")
+        if file.stat().st_size != opened.tell() + 4 * shape[0] * shape[1]:
+            raise ValueError(f"its size does not fit its shape {shape}")
+        return np.fromfile(opened, dtype=np.float32).reshape(shape)
 
 
 def _text(data: bytes, file: Path) -> str:
@@ -224,6 +243,8 @@ def _parse_item(line: str, file: Path, number: int) -> Experience:
         return Experience.model_validate_json(line)
     except ValidationError as ex:
         raise BankError(f"{file}, line {number}: {first_error(ex)}. {BUILD}") from ex
+    except RecursionError as ex:
+        raise BankError(f"{file}, line {number}: it is nested too deep. {BUILD}") from ex
 
 
 def first_error(error: ValidationError) -> str:

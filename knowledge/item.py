@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
-from kate_eval.episode import Call
+from kate_eval.episode import Call, plain
 
 _API = re.compile(r"\bapis\.(\w+\.\w+)\(")
 
@@ -23,7 +23,12 @@ class RecordedCall(BaseModel):
     @field_validator("arguments", mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+        value = json.loads(value) if isinstance(value, str) else value
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError, TypeError):  # half an emoji, a huge integer: what models write
+            value = json.loads(json.dumps(plain(value)).encode("ascii", "replace").replace(b"\\ud", b"?ud"))
+        return value
 
     @field_serializer("arguments", when_used="json")
     def _text(self, value: dict[str, Any]) -> str:

@@ -79,6 +79,7 @@ def open_bank(bank: str | None, forms: Sequence[str], match: str = "embedder") -
     loaded.require_forms(forms)
     require_match(loaded.card.embedder.name, match)
     shelf = Shelf(loaded)
+    _ = shelf.nearness  # now, not in the middle of a sample
 
     def of_benchmark(benchmark: str) -> Shelf:
         require_benchmark(loaded, bank, benchmark)

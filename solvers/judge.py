@@ -51,10 +51,13 @@ def _shown(messages: Sequence[ChatMessage]) -> str:
     lines = []
     for message in messages:
         calls = getattr(message, "tool_calls", None) or []
-        called = "".join(f"\n{call.function}({as_json(call.arguments)})" for call in calls)
-        lines.append(f"{message.role}: {message.text}{called}")
-    text = "\n\n".join(lines)
+        called = [{"name": call.function, "arguments": call.arguments} for call in calls]
+        # As JSON, so that nothing said in it can pass for another message or for the request.
+        lines.append(
+            as_json({"role": message.role, "text": message.text} | ({"calls": called} if called else {}))
+        )
+    text = "\n".join(lines)
     if len(text) > MAX_SHOWN:
         half = MAX_SHOWN // 2
-        text = f"{text[:half]}\n\n[... left out ...]\n\n{text[-half:]}"
+        text = f"{text[:half]}\n[... left out ...]\n{text[-half:]}"
     return text

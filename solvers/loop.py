@@ -41,7 +41,11 @@ def loop(parameters: Parameters) -> Solver:
 
 
 async def solve_sample(
-    state: TaskState, parameters: Parameters, source: Source | None, exclude: Set[str] = frozenset()
+    state: TaskState,
+    parameters: Parameters,
+    source: Source | None,
+    exclude: Set[str] = frozenset(),
+    position: int | None = None,
 ) -> Context:
     """Play one sample's episode.
 
@@ -50,11 +54,12 @@ async def solve_sample(
         parameters: of the solver.
         source: of knowledge; None for none.
         exclude: entries whose items are never shown.
+        position: of the sample in an online run.
     """
     context = Context(
         episode=current_episode(state),
         parameters=parameters,
-        counters=Counters(knowledge=bool(parameters.knowledge)),
+        counters=Counters(knowledge=bool(parameters.knowledge), position=position),
         policy=get_model(),
         critic=get_model(role="critic"),
     )

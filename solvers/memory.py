@@ -1,16 +1,19 @@
 """The memory of an online run: a bank that grows, with a tally of what its items did.
 
-It is a bank's folder (knowledge/folder.py) with two more files:
+It is a bank's folder (knowledge/folder.py) with three more files:
 
 order.jsonl   the samples in the order in which they were learned from, and which items each was shown
+run.json      the model and parameters that it belongs to
 tally.json    what follows of it, for people: item -> samples it was shown in, and those that succeeded
 """
 
+import json
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -18,11 +21,11 @@ from kate_eval.errors import BankError
 from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.change import append
-from kate_eval.knowledge.folder import first_error, is_bank, load_bank
+from kate_eval.knowledge.folder import ORDER, first_error, is_bank, load_bank
 from kate_eval.knowledge.item import Experience
 from kate_eval.solvers.inject import Shelf, require_benchmark
 
-TALLY, ORDER = "tally.json", "order.jsonl"
+TALLY, RUN = "tally.json", "run.json"
 MIN_SHOWN = 5
 """Samples that an item must have been shown in before it is judged."""
 MARGIN = 1.28
@@ -78,13 +81,37 @@ class Memory:
     prune: bool
     tallies: dict[str, Tally] = field(default_factory=dict)
     learned: list[Learned] = field(default_factory=list)
+    begun: int = 0
+    """Samples that were begun, whether or not anything was learned from them."""
     _shelf: Shelf | None = None
     _fresh: bool = False
+    _torn: int | None = None
 
-    def position(self, sample: str, epoch: int) -> int:
-        """The place of a sample: the next one, or, in a resumed run, the one it had."""
-        known = self.known(sample, epoch)
-        return known.position if known else len(self.learned) + 1
+    def begin(self, sample: str, epoch: int) -> int | None:
+        """The place of a sample in the order; None if it was learned from before: it has one already."""
+        if self.known(sample, epoch) is not None:
+            return None
+        self.begun += 1
+        return self.begun
+
+    def bind(self, run: dict[str, Any]) -> None:
+        """Tie the memory to what learns in it.
+
+        Raises:
+            BankError: it belongs to another model, or to other parameters.
+        """
+        path = self.folder / RUN
+        if path.is_file():
+            held = json.loads(path.read_bytes())
+            other = sorted(name for name in run if held.get(name) != run[name])
+            if other:
+                raise BankError(
+                    f"The memory {self.folder} belongs to a run with other settings ({', '.join(other)}): "
+                    "name another folder (-S memory=FOLDER), or begin with it as a bank (-S bank=...)"
+                )
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
     def known(self, sample: str, epoch: int) -> Learned | None:
         """What was learned of a sample before, in a run that is resumed."""
@@ -119,7 +146,7 @@ class Memory:
         """Take in a finished sample: its experience, and what the items it was shown did.
 
         Args:
-            sample: without its place and what it added.
+            sample: without what it added.
             items: the experience.
             card: that describes them.
         """
@@ -127,8 +154,7 @@ class Memory:
         if items:
             bank, new = await append(self.folder, items, card)
             added = tuple(item.id for item in bank.items[len(bank.items) - new :])
-        position = len(self.learned) + 1
-        done = sample.model_copy(update={"position": position, "added": added})
+        done = sample.model_copy(update={"added": added})
         self.count(done)
         self._write(done)
         self._fresh = False
@@ -137,6 +163,7 @@ class Memory:
     def count(self, done: Learned) -> None:
         """Add a sample to the order and the tallies."""
         self.learned.append(done)
+        self.begun = max(self.begun, done.position)
         for name in set(done.shown):
             tally = self.tallies.setdefault(name, Tally())
             tally.shown += 1
@@ -153,6 +180,9 @@ class Memory:
 
     def _write(self, done: Learned) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self._torn is not None:
+            os.truncate(self.folder / ORDER, self._torn)
+            self._torn = None
         with (self.folder / ORDER).open("a", encoding="utf-8") as file:
             file.write(done.model_dump_json() + "\n")
         aside = self.folder / f".{TALLY}.partial"
@@ -172,9 +202,10 @@ def open_memory(folder: Path, prune: bool) -> Memory:
     path = folder / ORDER
     if not path.is_file():
         return memory
-    whole = path.read_bytes()
-    whole = whole[: whole.rfind(b"\n") + 1]
-    os.truncate(path, len(whole))
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        memory._torn = len(whole)
     for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
         try:
             memory.count(Learned.model_validate_json(line))

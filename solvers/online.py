@@ -8,7 +8,6 @@ with "judge" a model judges (--model-role judge=...), and nothing is known but t
 
 import logging
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,19 @@ from inspect_ai.model import get_model
 from inspect_ai.scorer import CORRECT, score
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from kate_eval.counters import COUNTERS_KEY
 from kate_eval.episode import OUTCOME_KEY, current_episode, settle
-from kate_eval.errors import ConfigurationError, unknown
+from kate_eval.errors import ConfigurationError, EndpointError, unknown
 from kate_eval.knowledge.acquire.learn import LEARNABLE, experience, learned_card
 from kate_eval.knowledge.acquire.logs import Played
+from kate_eval.knowledge.bank import Bank
+from kate_eval.knowledge.calibrate import UNCALIBRATED
+from kate_eval.knowledge.card import EmbedderCard
 from kate_eval.knowledge.change import append
+from kate_eval.knowledge.embed import make_embedder
 from kate_eval.knowledge.folder import is_bank, load_bank
-from kate_eval.knowledge.item import Origin
+from kate_eval.knowledge.item import Experience, Origin
 from kate_eval.solvers.context import Context
+from kate_eval.solvers.inject import require_match
 from kate_eval.solvers.judge import judge
 from kate_eval.solvers.loop import SOURCE, solve_sample
 from kate_eval.solvers.memory import Learned, Memory, open_memory
@@ -35,9 +38,6 @@ from kate_eval.solvers.parameters import Parameters, make_parameters
 logger = logging.getLogger(__name__)
 
 FEEDBACK = ("score", "judge")
-THRESHOLD = 0.15
-"""Similarity above which the items of a new memory are shown: about what leave-one-out finds on the
-benchmarks' training halves for the lexical embedder. A bank that it begins with brings its own."""
 
 
 @solver
@@ -91,7 +91,7 @@ def online(
         knowledge=knowledge,
         bank=memory,
         k=k,
-        threshold=THRESHOLD if threshold is None and bank is None else threshold,
+        threshold=threshold,
         match=match,
         select=select,
         budget=budget,
@@ -104,7 +104,10 @@ def online(
     for form in parameters.knowledge:
         if form not in LEARNABLE:
             raise unknown("form to learn online", form, LEARNABLE)
-    student = Student(open_memory(Path(memory), prune), parameters, feedback, embedder, bank)
+    start = load_bank(Path(bank)) if bank else None
+    begins_with = start.card.embedder if start else embedder_of(embedder)
+    require_match(begins_with.name, match)
+    student = Student(open_memory(Path(memory), prune), parameters, feedback, begins_with, start)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         await student.play(state)
@@ -113,17 +116,35 @@ def online(
     return solve
 
 
+def embedder_of(name: str) -> EmbedderCard:
+    """The card of an embedder for a memory that begins with nothing.
+
+    Raises:
+        ConfigurationError: there is no such embedder.
+    """
+    made = make_embedder(name)
+    own = made.threshold if made is not None else None
+    if own is not None:
+        return EmbedderCard(name=name, threshold=own, calibration="the method's own")
+    return EmbedderCard(name=name, threshold=UNCALIBRATED, calibration="not calibrated: the default")
+
+
 class Student:
     """One run of the solver: its memory, and the lock that makes samples follow one another."""
 
     def __init__(
-        self, memory: Memory, parameters: Parameters, feedback: str, embedder: str, bank: str | None
+        self,
+        memory: Memory,
+        parameters: Parameters,
+        feedback: str,
+        embedder: EmbedderCard,
+        start: Bank | None,
     ) -> None:
         self._memory = memory
         self._parameters = parameters
         self._feedback = feedback
         self._embedder = embedder
-        self._start = load_bank(Path(bank)) if bank else None
+        self._start = start
         self._lock = anyio.Lock()
         if memory.learned:
             logger.warning("%s goes on after %d samples learned before.", memory.folder, len(memory.learned))
@@ -133,50 +154,60 @@ class Student:
         async with self._lock:
             await self._begin()
             episode = current_episode(state)
-            position = self._memory.position(str(state.sample_id), state.epoch)
-            context = await solve_sample(state, self._parameters, self._memory.shelf, episode.related)
-            context.counters.position = position
-            state.store.set(COUNTERS_KEY, asdict(context.counters))
-            await self._learn(state, context)
+            position = self._memory.begin(str(state.sample_id), state.epoch)
+            context = await solve_sample(
+                state, self._parameters, self._memory.shelf, episode.related, position
+            )
+            if position is not None:
+                await self._learn(state, context, position)
 
     async def _begin(self) -> None:
-        """Copy the bank to begin with into a memory that holds nothing yet."""
+        """Tie the memory to this run, and copy the bank to begin with into it if it holds nothing yet."""
+        told = self._parameters.model_dump(mode="json", exclude={"bank"})
+        self._memory.bind({"model": str(get_model()), "feedback": self._feedback, "parameters": told})
         if self._start is not None and not is_bank(self._memory.folder):
             await append(self._memory.folder, self._start.items, self._start.card)
 
-    async def _learn(self, state: TaskState, context: Context) -> None:
+    async def _learn(self, state: TaskState, context: Context, position: int) -> None:
         sample, epoch = str(state.sample_id), state.epoch
-        if self._memory.known(sample, epoch) is not None:
-            return  # a resumed run plays it again, because its log did not get so far
+        info: dict[str, Any] = {"kind": "online", "position": position}
         verdict = await self._verdict(state)
-        info: dict[str, Any] = {"kind": "online", "position": context.counters.position}
         if verdict is None:
             transcript().info(info | {"learned": "nothing: the sample was not judged"}, source=SOURCE)
             return
-        success, evidence = verdict
+        items = await self._experience(state, context, *verdict)
+        found = Learned(
+            position=position,
+            sample=sample,
+            epoch=epoch,
+            success=verdict[0],
+            feedback=self._feedback,
+            shown=tuple(dict.fromkeys(context.counters.items)),
+        )
+        card = learned_card(context.episode.benchmark, sample, self._embedder)
+        done = await self._memory.learn(found, items, card)
+        transcript().info(info | done.model_dump(mode="json"), source=SOURCE)
+
+    async def _experience(
+        self, state: TaskState, context: Context, success: bool, evidence: str
+    ) -> list[Experience]:
         outcome, _ = await settle(state)
         played = Played(
             benchmark=context.episode.benchmark,
-            entry=sample,
+            entry=str(state.sample_id),
             outcome=outcome or state.store.get(OUTCOME_KEY) or {},
             messages=state.messages,
             success=success,
             evidence=evidence,
             judged=self._feedback == "judge",
         )
-        origin = Origin(kind="run", sample=state.uuid, epoch=epoch, model=str(context.policy))
+        origin = Origin(kind="run", sample=state.uuid, epoch=state.epoch, model=str(context.policy))
         writer = get_model(role="writer")
-        items = await experience(played, origin, self._parameters.knowledge, writer, self._memory.folder)
-        card = learned_card(played.benchmark, sample, self._start_embedder())
-        shown = tuple(dict.fromkeys(context.counters.items))
-        found = Learned(
-            position=0, sample=sample, epoch=epoch, success=success, feedback=self._feedback, shown=shown
-        )
-        done = await self._memory.learn(found, items, card)
-        transcript().info(info | done.model_dump(mode="json"), source=SOURCE)
-
-    def _start_embedder(self) -> str:
-        return self._start.card.embedder.name if self._start else self._embedder
+        try:
+            return await experience(played, origin, self._parameters.knowledge, writer, self._memory.folder)
+        except EndpointError as ex:  # the sample itself is played and scored
+            transcript().info({"kind": "online", "not_written": str(ex)}, source=SOURCE)
+            return []
 
     async def _verdict(self, state: TaskState) -> tuple[bool, str] | None:
         """Whether the sample succeeded, and why; None where that can't be said."""

@@ -80,6 +80,8 @@ def run_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list[Ca
                 }
             )
             return list(_cases(entry, [decode_step(result, mode)], [found]))
+        if not isinstance(result, list) or len(result) > len(entry.turns):
+            raise ValueError(f"the outcome of {entry_id} has no turns, or more than the entry")
         calls = [[call for step in turn for call in decode_step(step, mode)] for turn in result]
         origins = _origins(entry, result, mode, origin, over)
     except (KeyError, TypeError, AttributeError) as ex:
@@ -108,15 +110,17 @@ def _origins(
     entry: data.Entry, result: Sequence[Any], mode: Mode, origin: Origin, over: bool
 ) -> list[Origin]:
     """The finding on each turn up to the first fault; turns without gold calls are never checked."""
+    # A turn that a limit of the user's ended was not finished: it says nothing.
+    result = result if over else result[:-1]
     fault = first_fault(entry, result, mode)
     passed = len(result) if fault is None else fault[0]
-    cut_short = fault is None and len(result) < len(entry.gold)
+    cut_short = over and fault is None and len(result) < len(entry.gold)
     found = [origin] * passed
     if fault is not None:
         evidence = f"{fault[1].error_type} {fault[1].message}"
         found.append(origin.model_copy(update={"success": False, "evidence": evidence}))
     elif cut_short and found:
-        # The last turn played was not finished: it ran into the cap, or into a limit of the user's.
+        # The last turn played ran into the cap on steps.
         found[-1] = origin.model_copy(update={"success": False, "evidence": FORCED})
     return found
 

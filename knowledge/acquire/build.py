@@ -19,7 +19,7 @@ from kate_eval.knowledge.bank import Bank, Vectors, make_bank, merged_items
 from kate_eval.knowledge.calibrate import embedder_card
 from kate_eval.knowledge.card import LEXICAL, EmbedderCard, merged_card, require_alike
 from kate_eval.knowledge.embed import Embedder, encode
-from kate_eval.knowledge.folder import commit, is_bank, load_bank, writing
+from kate_eval.knowledge.folder import ORDER, commit, is_bank, load_bank, writing
 from kate_eval.knowledge.item import Experience
 
 FORMS: dict[str, Form] = {
@@ -136,7 +136,9 @@ async def build(
         if form.jobs is not None:
             asking.model_of(form.name)
     with writing(folder, LOCK_AT_ONCE):
-        old = load_bank(folder) if append and is_bank(folder) else None
+        old = _old_bank(folder, append)
+        if old is not None:
+            require_alike(old.card, acquired.card, embedder.name if embedder else LEXICAL)
         vectors = await encode(embedder, [case.question for case in acquired.cases])
         made, written = await _make(chosen, acquired, vectors, Journal(folder), asking)
         items = [item for item in made if item.form in forms]
@@ -144,6 +146,17 @@ async def build(
             raise BankError(f"No item could be made. Answers were refused because: {_reasons(written)}")
         bank = await assemble(items, acquired, embedder, vectors, old, _failed(written))
         return Built(commit(bank, folder), len(bank.items) - (len(old.items) if old else 0), written)
+
+
+def _old_bank(folder: Path, append: bool) -> Bank | None:
+    """The bank that is added to; one that an online run made is not replaced."""
+    if append:
+        return load_bank(folder) if is_bank(folder) else None
+    if (folder / ORDER).is_file():
+        raise BankError(
+            f"{folder} is the memory of an online run: add to it (--append), or choose another folder"
+        )
+    return None
 
 
 def preview(acquired: Acquired, forms: Sequence[str], folder: Path, asking: Asking) -> dict[str, Estimate]:
@@ -159,7 +172,9 @@ def preview(acquired: Acquired, forms: Sequence[str], folder: Path, asking: Aski
         before = jobs.get(form.after, [])
         built = answered(before, asking.model_of(form.after), journal) if before else []
         jobs[form.name] = form.jobs(Inputs(acquired.cases, built=built))
-        found[form.name] = estimate(jobs[form.name], len(before) - len(built), model, journal, asking.price)
+        found[form.name] = estimate(
+            jobs[form.name], len(before) - len(built), model, journal, asking.price, asking.retry_failed
+        )
     return found
 
 
@@ -174,7 +189,7 @@ async def _make(
         if form.jobs is not None:
             jobs = form.jobs(Inputs(acquired.cases, vectors, made))
             model = asking.model_of(form.name)
-            asking.announce(form.name, estimate(jobs, 0, model, journal, asking.price))
+            asking.announce(form.name, estimate(jobs, 0, model, journal, asking.price, asking.retry_failed))
             written[form.name] = await write(jobs, model, journal, asking.retry_failed, asking.tick)
             made += written[form.name].items
     return merged_items((), made), written
@@ -218,7 +233,7 @@ async def assemble(
 
 def _measured(acquired: Acquired, embedder: Embedder | None, vectors: Vectors | None) -> EmbedderCard:
     """The embedder's card, with a threshold found on the cases, whatever forms are made of them."""
-    known = trajectory.trajectories(acquired.cases)
+    known = merged_items((), trajectory.trajectories(acquired.cases))  # a turn may be played twice alike
     if vectors is None:
         return embedder_card(embedder, known, None, acquired.siblings, acquired.by_class)
     place = {case.question: number for number, case in enumerate(acquired.cases)}

@@ -42,7 +42,12 @@ class Estimate:
 
 
 def estimate(
-    jobs: Sequence[Job], dependent: int, model: Model, journal: Journal, price: tuple[float, float] | None
+    jobs: Sequence[Job],
+    dependent: int,
+    model: Model,
+    journal: Journal,
+    price: tuple[float, float] | None,
+    retry_failed: bool = False,
 ) -> Estimate:
     """Estimate the cost of jobs.
 
@@ -52,8 +57,10 @@ def estimate(
         model: that is asked.
         journal: of the bank's folder.
         price: dollars per million input and output tokens; None: what Inspect knows of the model.
+        retry_failed: whether what failed before is asked again.
     """
-    open_jobs = [job for job in jobs if journal.find(job.key(str(model))) is None]
+    distinct = {job.key(str(model)): job for job in jobs}
+    open_jobs = [job for key, job in distinct.items() if not journal.knows(key, retry_failed)]
     requests = len(open_jobs) + dependent
     read = sum(len(job.prompt) for job in open_jobs) // CHARACTERS + dependent * 2 * ANSWER
     written = requests * ANSWER
@@ -61,4 +68,4 @@ def estimate(
         info = get_model_info(str(model))
         price = (info.cost.input, info.cost.output) if info and info.cost else None
     dollars = (read * price[0] + written * price[1]) / 1e6 if price else None
-    return Estimate(requests, len(jobs) - len(open_jobs), read, written, dollars)
+    return Estimate(requests, len(distinct) - len(open_jobs), read, written, dollars)

@@ -29,29 +29,34 @@ class Entry(BaseModel):
 
 
 class Journal:
-    """The journal of one bank's folder; to be opened by the bank's only writer."""
+    """The journal of one bank's folder. Anybody may read it; only the bank's writer may add."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
         self._entries: dict[str, Entry] = {}
-        whole = 0
-        if self._path.is_file():
-            for line in self._path.read_bytes().splitlines(keepends=True):
-                if not line.endswith(b"\n"):
-                    break
-                whole += len(line)
-                entry = _parse(line)
-                if entry is not None:
-                    self._entries[entry.key] = entry
-            os.truncate(self._path, whole)
+        data = self._path.read_bytes() if self._path.is_file() else b""
+        self._whole = data.rfind(b"\n") + 1
+        self._torn = self._whole < len(data)
+        for line in data[: self._whole].split(b"\n"):
+            entry = _parse(line)
+            if entry is not None:
+                self._entries[entry.key] = entry
 
     def find(self, key: str) -> Entry | None:
         """What is known of a job."""
         return self._entries.get(key)
 
+    def knows(self, key: str, retry_failed: bool = False) -> bool:
+        """Whether a job has ended, so that nothing has to be asked."""
+        entry = self._entries.get(key)
+        return entry is not None and not (entry.failure and retry_failed)
+
     def add(self, entry: Entry) -> None:
         """Keep a job's end; on disk when this returns."""
         self._entries[entry.key] = entry
+        if self._torn:
+            os.truncate(self._path, self._whole)
+            self._torn = False
         with self._path.open("ab") as file:
             file.write(entry.model_dump_json().encode() + b"\n")
             file.flush()

@@ -51,17 +51,16 @@ async def experience(
         jobs = form.jobs(Inputs(cases)) if form.jobs is not None else []
         if jobs:
             with writing(folder):
-                journal = Journal(folder)
-            items += (await write(jobs, writer, journal)).items
+                items += (await write(jobs, writer, Journal(folder))).items
     return items
 
 
-def learned_card(benchmark: str, entry: str, embedder: str) -> Card:
-    """The card of what is learned from an entry."""
+def learned_card(benchmark: str, entry: str, embedder: EmbedderCard) -> Card:
+    """The card of what is learned from an entry, for a memory that begins with this embedder."""
     world = places.world_of_benchmark(benchmark)
     if world is None:
         category = bfcl_data.load_entry(entry).category
         card = run_card(benchmark, ["online"], [category], [bfcl_data.data_hash((category,))])
     else:
         card = run_card(benchmark, ["online"], [], [appworld_data.data_hash([entry], world)])
-    return card.model_copy(update={"embedder": EmbedderCard(name=embedder, calibration="not calibrated")})
+    return card.model_copy(update={"embedder": embedder})

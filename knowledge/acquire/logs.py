@@ -14,10 +14,11 @@ from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, r
 from inspect_ai.model import ChatMessage
 from inspect_ai.scorer import CORRECT
 
+from kate_eval.appworld import data as appworld_data
 from kate_eval.appworld import places
 from kate_eval.bfcl import data as bfcl_data
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY, SAMPLE_KEY
-from kate_eval.errors import ConfigurationError, DatasetError
+from kate_eval.errors import ConfigurationError, KateError
 from kate_eval.knowledge.acquire import appworld, bfcl
 from kate_eval.knowledge.acquire.case import Acquired, Case
 from kate_eval.knowledge.card import Card
@@ -151,15 +152,26 @@ def _log(name: str, log: EvalLog, left_out: Counter[str], say: Callable[[str], N
             return
         try:
             yield from _sample(name, log, sample)
-        except (ValueError, DatasetError) as ex:
-            left_out[str(ex)[:200]] += 1
+        except Exception as ex:  # a log may hold anything; one sample must not cost the others
+            left_out[str(ex)[:200] or type(ex).__name__] += 1
 
 
 def _stale(log: EvalLog) -> str:
     """What of a log's data differs from the installed data; "" for nothing."""
     metadata = log.eval.metadata or {}
-    hashes = metadata.get("category_hashes") or {}
-    return ", ".join(sorted(c for c, value in hashes.items() if bfcl_data.data_hash((c,)) != value))
+    world = places.world_of_benchmark(_benchmark(log))
+    if world is None:
+        hashes = metadata.get("category_hashes")
+        if not isinstance(hashes, dict) or not hashes:
+            return "it does not say which"
+        return ", ".join(sorted(c for c, value in hashes.items() if bfcl_data.data_hash((c,)) != value))
+    if metadata.get("appworld_version") != places.APPWORLD_VERSION:
+        return f"appworld {metadata.get('appworld_version')}"
+    try:
+        tasks = appworld_data.task_ids(str(metadata.get("split")))
+    except KateError as ex:
+        return str(ex)
+    return "" if metadata.get("data_hash") == appworld_data.data_hash(tasks, world) else "data hash"
 
 
 def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:

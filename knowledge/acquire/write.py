@@ -76,14 +76,21 @@ async def write(
     run = _Run(writer, journal, retry_failed, tick or (lambda done: None))
     limiter = anyio.CapacityLimiter(AT_ONCE)
 
-    async def one(place: int, job: Job) -> None:
+    alike: dict[str, list[int]] = {}
+    for place, job in enumerate(jobs):
+        alike.setdefault(job.key(str(writer)), []).append(place)
+
+    async def ask_once(places: Sequence[int]) -> None:
         async with limiter:
-            if run.error is None:
-                await run.end(place, job)
+            for place in places:  # equal jobs share the first one's answer
+                if run.error is None:
+                    await run.end(place, jobs[place])
 
     async with anyio.create_task_group() as group:
-        for place, job in enumerate(jobs):
-            group.start_soon(one, place, job)
+        for places in alike.values():
+            group.start_soon(ask_once, places)
+    if isinstance(run.error, OSError | KateError):  # the disk's, or ours: it says what to do
+        raise run.error
     if run.error is not None:
         raise EndpointError(
             f"The writing model {writer} failed ({run.error}). {run.ended} of {len(jobs)} items are done and "
@@ -116,22 +123,22 @@ class _Run:
         self.written = Written()
         self.ended = 0
         self.error: Exception | None = None
+        self.asked: set[str] = set()
 
     async def end(self, place: int, job: Job) -> None:
         """Bring a job to its end: from the journal, or by asking."""
         key = job.key(str(self.writer))
         entry = self.journal.find(key)
-        if entry is not None and not (entry.failure and self.retry_failed):
+        if entry is not None and self.journal.knows(key, self.retry_failed and key not in self.asked):
             self.written.reused += 1
         else:
             try:
+                self.asked.add(key)
                 entry = await self._ask(job, key)
-            except (KateError, MemoryError):
-                raise
+                self.journal.add(entry)
             except Exception as ex:  # providers raise their own types for what can't be retried
                 self.error = self.error or ex
                 return
-            self.journal.add(entry)
             self.written.input_tokens += entry.input_tokens
             self.written.output_tokens += entry.output_tokens
         self._take(place, job, entry)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kate_eval.knowledge.audit import Audit, Finding
     from kate_eval.knowledge.bank import Bank
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 """Without emoji: ":train:" is one."""
 Folder = click.Path(path_type=Path)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)

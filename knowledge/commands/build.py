@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kate_eval.errors import ConfigurationError, unknown
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 Folder = click.Path(path_type=Path)
 
 
@@ -123,7 +123,7 @@ def _asking(options: dict[str, Any]) -> Any:
             form: get_model(name, config=config, base_url=options["model_base_url"], **arguments)
             for form, name in names.items()
         }
-    except (ValueError, ImportError, TypeError) as ex:
+    except Exception as ex:  # providers raise their own types
         raise ConfigurationError(f"The model can't be used: {ex}") from ex
     return Asking(models=models, retry_failed=options["retry_failed"], price=_price(options["price"]))
 

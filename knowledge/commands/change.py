@@ -6,7 +6,7 @@ import anyio
 import click
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 Folder = click.Path(path_type=Path)
 
 

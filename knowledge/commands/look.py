@@ -12,7 +12,7 @@ from rich.table import Table
 
 from kate_eval.errors import ConfigurationError, unknown
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 Folder = click.Path(path_type=Path)
 
 

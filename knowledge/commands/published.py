@@ -11,7 +11,7 @@ import anyio
 import click
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 Folder = click.Path(path_type=Path)
 KEYS = 3
 """Entries that a line names."""
@@ -33,7 +33,7 @@ def import_(file: Path, origin: str, benchmark: str | None, notes: Path | None, 
     from kate_eval.knowledge.folder import save_bank
     from kate_eval.knowledge.published import read_published, verify
 
-    with console.status(f"Reading {file}"):
+    with console.status("Reading"):  # a status would take brackets in a name for markup
         imported = read_published(file, benchmark)
         verified = anyio.run(verify, imported.bank)
     listed = [*imported.notes, *filter(None, [verified])]

@@ -66,7 +66,7 @@ def write_nan(file: Path) -> None:
             r"\(20, 5\); 20 items of 'minilm' need \(20, 8\)",
         ),
         (lambda file: np.save(file, np.load(file)[:7]), r"shape \(7, 8\); 20 items"),
-        (lambda file: np.save(file, np.load(file).astype(np.float64)), "must hold float32"),
+        (lambda file: np.save(file, np.load(file).astype(np.float64)), "it holds float64"),
         (lambda file: file.write_bytes(b"vectors"), "is no numpy file"),
         (lambda file: np.save(file, np.array([{}], dtype=object), allow_pickle=True), "is no numpy file"),
     ],

@@ -82,7 +82,7 @@ def test_a_resumed_run_goes_on_and_learns_nothing_twice(run: Run, tmp_path: Path
     log = play(run, "simulated/perfect", tmp_path / "m", ENTRIES)
     assert log.samples
     positions = {str(s.id): s.store[COUNTERS_KEY]["position"] for s in log.samples}
-    assert positions == dict(zip(ENTRIES, (1, 2, 3, 4), strict=True))
+    assert positions == dict(zip(ENTRIES, (None, None, 3, 4), strict=True))  # it began before this log
     assert len(order(tmp_path / "m")) == 4 and load_bank(tmp_path / "m").items[: len(items)] == items
 
 
@@ -191,3 +191,19 @@ def test_a_line_of_the_order_that_a_crash_cut_off_is_dropped(tmp_path: Path) -> 
     with (tmp_path / "m" / "order.jsonl").open("a") as file:
         file.write('{"position": 3, "sam')
     assert open_memory(tmp_path / "m", prune=True).learned == memory.learned
+
+
+def test_a_memory_belongs_to_one_model_and_its_settings(run: Run, tmp_path: Path) -> None:
+    play(run, "simulated/perfect", tmp_path / "m", ENTRIES[:1])
+    for model, options in (("simulated/strong", {}), ("simulated/perfect", {"k": 1})):
+        log = play(run, model, tmp_path / "m", ENTRIES[1:2], **options)
+        assert log.samples and log.samples[0].error is not None
+        assert "belongs to a run with other settings" in log.samples[0].error.message
+
+
+def test_a_sample_that_a_limit_ended_has_its_place_and_teaches_nothing(run: Run, tmp_path: Path) -> None:
+    solver = online(memory=str(tmp_path / "m"))
+    task = bfcl(categories="multi_turn")
+    log = run(task, "simulated/perfect", solver, sample_id=ENTRIES[:2], max_samples=1, message_limit=3)
+    assert log.samples and [s.store[COUNTERS_KEY]["position"] for s in log.samples] == [1, 2]
+    assert not (tmp_path / "m" / "order.jsonl").exists()
