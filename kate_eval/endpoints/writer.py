@@ -1,8 +1,8 @@
 """The simulated writer: stands in for a model that writes knowledge, so that builds run without one.
 
 What it writes says so, names the functions that the request shows, and is no knowledge. A request is one
-for writing if it offers no tools and its only or first message asks for one sentence, one paragraph, or JSON
-of a given schema.
+for writing if it offers no tools and its only or first message asks for one sentence, one paragraph, JSON of
+a given schema, or whether something was a success (its answer is always yes).
 """
 
 import json
@@ -19,6 +19,7 @@ from kate_eval.endpoints.relevance import content_words
 _ASKED = re.compile(r"\bone (?:english )?(sentence|paragraph)\b", re.IGNORECASE)
 _CALLED = re.compile(r"(?<![\w.])(?:apis\.)?(\w+(?:\.\w+)?)\(")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']+")
+_JUDGED = re.compile(r'"success": true or false')
 MAX_NAMES = 6
 MAX_WORDS = 18
 MAX_TOPICS = 12
@@ -32,6 +33,8 @@ def written(messages: Sequence[ChatMessage], tools: Sequence[ToolInfo], config: 
     if config.response_schema is not None:
         schema = config.response_schema.json_schema.model_dump(exclude_none=True)
         return json.dumps(_filled(schema, text))
+    if _JUDGED.search(text):
+        return json.dumps({"success": True, "reason": "SIMULATED: this judge calls everything a success."})
     asked = _ASKED.search(text)
     if asked is None:
         return None

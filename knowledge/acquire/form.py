@@ -108,7 +108,7 @@ def read_prose(answer: str) -> str:
 
 def without_thinking(answer: str) -> str:
     """An answer without the reasoning that some models write before it."""
-    return _THINKING.sub("", answer[:MAX_ANSWER]).strip()
+    return _THINKING.sub("", answer[:MAX_ANSWER]).rpartition("</think>")[2].strip()
 
 
 def require_latin(text: str) -> None:
