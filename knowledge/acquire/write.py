@@ -130,7 +130,7 @@ class _Run:
         key = job.key(str(self.writer))
         entry = self.journal.find(key)
         if entry is not None and self.journal.knows(key, self.retry_failed and key not in self.asked):
-            self.written.reused += 1
+            self.written.reused += key not in self.asked
         else:
             try:
                 self.asked.add(key)

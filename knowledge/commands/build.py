@@ -1,5 +1,6 @@
 """`kate knowledge build`: from gold or logs to a bank."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -117,7 +118,7 @@ def _asking(options: dict[str, Any]) -> Any:
     config = GenerateConfig(
         **{k: v for k, v in settings.items() if v is not None}, cache=options["cache"] or None
     )
-    arguments = {name: _value(text) for name, text in map(_pair, options["model_args"])}
+    arguments = {name: _value(name, text) for name, text in map(_pair, options["model_args"])}
     try:
         models = {
             form: get_model(name, config=config, base_url=options["model_base_url"], **arguments)
@@ -135,10 +136,14 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _value(text: str) -> Any:
+def _value(name: str, text: str) -> Any:
     import yaml
 
-    return yaml.safe_load(text)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as ex:
+        said = " ".join(str(ex).split())
+        raise ConfigurationError(f"-M {name}={text}: it is no YAML value: {said}") from ex
 
 
 def _price(text: str | None) -> tuple[float, float] | None:
@@ -146,6 +151,8 @@ def _price(text: str | None) -> tuple[float, float] | None:
         return None
     try:
         [read, written] = (float(part) for part in text.split(","))
+        if not (0 <= read < math.inf and 0 <= written < math.inf):
+            raise ValueError("a price is a number from 0")
     except ValueError as ex:
         raise ConfigurationError(f"--price {text}: write dollars per million tokens as IN,OUT (2,8)") from ex
     return read, written
