@@ -110,6 +110,11 @@ class Memory:
                     "name another folder (-S memory=FOLDER), or begin with it as a bank (-S bank=...)"
                 )
             return
+        if is_bank(self.folder):
+            raise BankError(
+                f"{self.folder} is a bank that no online run made, and is not written into: begin with it "
+                "(-S bank=...), and name a new folder (-S memory=FOLDER)"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
