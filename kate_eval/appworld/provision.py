@@ -161,8 +161,10 @@ def _engine(check: str, say: Say) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     _create(folder)
     python = str(places.engine_python())
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    _run([*pip, "-r", str(places.REQUIREMENTS)], _online(folder), "Check the network to the package index.")
+    # The list is complete: resolving again could only ask for a release newer than what it pins.
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    locked = ["--no-deps", "--require-hashes", "-r", str(places.REQUIREMENTS)]
+    _run([*pip, *locked], _online(folder), "Check the network to the package index.")
     say("Unpacking the engine's apps.")
     install = [python, "-m", "appworld.cli", "install"]
     _run(install, _environment(folder), "The package may be damaged: run the command again.")
