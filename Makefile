@@ -9,19 +9,22 @@ SERVER := .venv-vllm
 MINILM := .venv-minilm
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test attacks check parity server minilm bench official lock typed clean
+.PHONY: demo test slow attacks check parity server minilm bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
-test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The whole suite but for what is marked slow
+test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The suite but for what has a target of its own
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server and not minilm"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
 
+slow: $(VENV)/.dev $(VENV)/.mini ## The wheel in a clean environment, and what the simulated gains are made of
+	$(BIN)/python -m pytest -n 2 -m "slow and not parity"
+
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
-	$(BIN)/python -m pytest -m slow -s
+	$(BIN)/python -m pytest -m parity -s
 
 server: $(VENV)/.dev $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
 	$(BIN)/python -m pytest -m server -s

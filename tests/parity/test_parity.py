@@ -47,6 +47,7 @@ def test_a_slice_of_every_kind_agrees(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parity
 def test_every_case_agrees(tmp_path: Path) -> None:
     report = compare_everything(tmp_path)
     assert agrees(report), str(report)

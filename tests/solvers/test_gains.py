@@ -42,6 +42,7 @@ def verdicts(log: EvalLog) -> dict[str, bool]:
     return {str(s.id): (s.scores or {})["bfcl_verdict"].value == "C" for s in log.samples or []}
 
 
+@pytest.mark.slow
 def test_injected_experience_helps_and_broken_injection_does_not(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ def test_aggregation_picks_right_calls_more_often_than_the_first_candidate(
     assert taken >= first + 0.05
 
 
+@pytest.mark.slow
 def test_without_votes_or_judgement_the_gain_is_gone(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:  # votes are counted, but not used
 
