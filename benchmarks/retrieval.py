@@ -98,7 +98,7 @@ def the_papers(bank: Bank, vector: Vectors, classes: frozenset[str]) -> list[tup
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of each query, and of CPU (of all threads) in the mean, which a loaded machine changes less."""
+    """Milliseconds of each query; of CPU (all threads) in the mean, which a loaded machine changes less."""
 
     wall: list[float]
     cpu: float
@@ -153,9 +153,7 @@ def main() -> None:
 
     print(f"\n{args.items:,} items, {len(turns)} user turns{'':<18}p50 ms    p95 ms    CPU ms")
     say("ours, lexical", timed(lambda n: search(lexical, n), len(turns)))
-    ours = say(
-        "ours, vectors (encoder apart)", timed(lambda n: search(vectors, n), len(turns))
-    )
+    ours = say("ours, vectors (encoder apart)", timed(lambda n: search(vectors, n), len(turns)))
     say("ours, hybrid (encoder apart)", timed(lambda n: search(vectors, n, "hybrid"), len(turns)))
     loop = timed(lambda n: the_papers(few, asked[n], turns[n][1]), min(20, len(turns)))
     name = f"item by item, {args.loop_items:,} items (encoder apart)"

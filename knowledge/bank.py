@@ -108,7 +108,7 @@ def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -
 
 def item_lines(items: Iterable[Experience]) -> bytes:
     """The items as JSON Lines."""
-    return "".join(item.model_dump_json() + "\n" for item in items).encode()
+    return "".join(item.line + "\n" for item in items).encode()
 
 
 def items_hash(items: Iterable[Experience]) -> str:

@@ -132,7 +132,9 @@ def test_each_turn_s_record_says_what_was_found_and_the_model_received_just_that
         "similarity": 0,
         "question": FIRST,
         "calls": ["ls()"],
+        "steps": [],
         "text": "",
+        "workflow": [],
     }
     counters = sample.store[COUNTERS_KEY]
     assert counters["searches"] == 4 and counters["hits"] == sum(bool(r["retrieved"]) for r in records)
