@@ -134,7 +134,10 @@ REFUSED = {
     "posix_spawn": "posix.posix_spawn('/bin/true', ['true'], {})",
     "execve": "posix.execv('/bin/sh', ['sh'])",
     "C's system": "check(-libc.system(b'true'))",
-    "subprocess": "load('subprocess').call(['/bin/true'])",
+    "subprocess": (
+        "load('_posixsubprocess').fork_exec([b'true'], [b'/bin/true'], True, (), None, None,"
+        " -1, -1, -1, -1, -1, -1, *posix.pipe(), False, False, -1, None, None, None, -1, None, False)"
+    ),
     "a session of its own": "posix.setsid()",
     "a process group of its own": "posix.setpgid(0, 0)",
     "ptrace": "call(101, 16, WORLD, 0, 0)",
