@@ -244,6 +244,7 @@ class Retriever:
             item = self.bank.items[one]
             rows = self._rows.form(item.form)
             similarities = self._by_words(item.question, item.form, [rows])
-            return similarities[self._rows.row[places] - rows.start]
+            chosen: Scores = similarities[self._rows.row[places] - rows.start]
+            return chosen
         cosines: Scores = vectors[places] @ vectors[one]
         return cosines

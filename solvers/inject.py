@@ -47,7 +47,7 @@ class Shelf:
     def __init__(self, bank: Bank, before: "Shelf | None" = None) -> None:
         self.bank = bank
         # One back at most: a shelf that nothing was asked of is no base, and must not keep a chain of others.
-        self._before = before if before is not None and before._before is None else None
+        self._before: Shelf | None = before if before is not None and before._before is None else None
         self.retriever = Retriever(bank)
         self.retriever.prepare()
 

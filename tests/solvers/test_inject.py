@@ -494,7 +494,7 @@ def test_hybrid_has_a_threshold_of_its_own_which_the_user_s_overrides(
     own, how = hybrid_threshold(saved_bank)
     assert 0 < own < 0.97 and how.startswith("leave-one-out over 120 questions")
     for given, level, said in ((None, own, how), (0.2, 0.2, "given")):
-        options = {"bank": str(tmp_path / "dense"), "match": "hybrid", "threshold": given}
+        options: dict[str, Any] = {"bank": str(tmp_path / "dense"), "match": "hybrid", "threshold": given}
         sample = play(run, Scripted(done), **options)
         provenance = sample.store[PROVENANCE_KEY]
         assert (provenance["threshold"], provenance["calibration"]) == (level, said)
