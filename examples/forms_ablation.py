@@ -2,7 +2,8 @@
 
 Builds a bank of the training half's gold with every form that gold has (by --model), adds reflections on the
 model's own runs of the training half, evaluates each form and two combinations beside the baseline on BFCL's
-multi-turn test entries, and prints the leaderboard. What is already built or played is not done again.
+multi-turn test entries, and prints the leaderboard. What is already built or played is not done again; a
+bank that holds something else than before is played anew.
 
     python examples/forms_ablation.py --model simulated/default           # in minutes; nothing real about it
     python examples/forms_ablation.py --model vllm/Qwen/Qwen3-8B --entries 100
@@ -35,12 +36,17 @@ GOLD_FORMS = ("trajectory", "summary", "intent", "intent_summary")
 ROWS = (*GOLD_FORMS, "reflection", "trajectory,summary", "trajectory,reflection")
 
 
-def built(acquired: Acquired, forms: tuple[str, ...], args: argparse.Namespace, append: bool) -> None:
-    """Add forms to the ablation's bank; answers that are known are not asked for again."""
+def built(acquired: Acquired, forms: tuple[str, ...], args: argparse.Namespace, append: bool) -> str:
+    """Add forms to the ablation's bank; answers that are known are not asked for again.
+
+    Returns:
+        The hash of what it holds.
+    """
     asking = Asking(models={"": get_model(args.model, base_url=args.model_base_url)})
     work = partial(build, acquired, forms, args.bank, make_embedder(args.embedder), asking, append)
     done = anyio.run(work)
     print(f"{args.bank}: {done.bank.card.forms}, failed {done.bank.card.failed or 'none'}")
+    return done.bank.card.items_hash
 
 
 def play(tasks: list[Task], args: argparse.Namespace, folder: str) -> None:
@@ -85,11 +91,14 @@ def main() -> None:
     args = parser.parse_args()
     built(gold_cases("train"), GOLD_FORMS, args, append=False)
     play([task(baseline(), "train", args.entries)], args, "train")
-    built(log_cases([args.log_dir / "train"], "bfcl", print), ("reflection",), args, append=True)
-    solvers = [baseline(), *(knowledge(knowledge=forms, bank=str(args.bank)) for forms in ROWS)]
-    play([task(solver, "test", args.entries) for solver in solvers], args, "test")
+    holds = built(log_cases([args.log_dir / "train"], "bfcl", print), ("reflection",), args, append=True)
+    play([task(baseline(), "test", args.entries)], args, "test-baseline")
+    # Inspect knows a task by its parameters, of which the folder's name is one, not by what is in the folder.
+    solvers = [knowledge(knowledge=forms, bank=str(args.bank)) for forms in ROWS]
+    play([task(solver, "test", args.entries) for solver in solvers], args, f"test-{holds}")
     console = Console(width=200)
-    for table in rich_tables(leaderboard(read_runs(args.log_dir / "test"))):
+    runs = read_runs(args.log_dir / "test-baseline", args.log_dir / f"test-{holds}")
+    for table in rich_tables(leaderboard(runs)):
         console.print(table)
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
 

@@ -77,12 +77,12 @@ def make_bank(
         if item.id in ids:
             raise BankError(f"Two items have the id {item.id!r}: ids must be unique in a bank")
         ids.add(item.id)
-    check_vectors(vectors, len(kept), card.embedder)
+    check_vectors(vectors, len(kept), card.embedder, str(folder or "BANK"))
     filled = described(card, kept, card.created or date.today().isoformat())
     return Bank(kept, filled.model_copy(update={"items_hash": items_hash(kept)}), vectors, folder)
 
 
-def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -> None:
+def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard, name: str = "BANK") -> None:
     """Check that a bank's vectors are what its card says.
 
     Raises:
@@ -90,7 +90,7 @@ def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -
     """
     if embedder.name == LEXICAL:
         return
-    remedy = "Embed it again: kate knowledge embed BANK"
+    remedy = f"Embed it again: kate knowledge embed {name}"
     if vectors is None:
         raise BankError(f"The bank is embedded by {embedder.name!r}, but has no vectors. {remedy}")
     if vectors.shape != (count, embedder.dimension):
@@ -108,7 +108,7 @@ def check_vectors(vectors: Vectors | None, count: int, embedder: EmbedderCard) -
 
 def item_lines(items: Iterable[Experience]) -> bytes:
     """The items as JSON Lines."""
-    return "".join(item.model_dump_json() + "\n" for item in items).encode()
+    return "".join(item.line + "\n" for item in items).encode()
 
 
 def items_hash(items: Iterable[Experience]) -> str:

@@ -17,7 +17,7 @@ from kate_eval.knowledge.card import Card, EmbedderCard
 from kate_eval.knowledge.embed import Embedder
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.retrieve import Query, Retriever
-from kate_eval.knowledge.scenario import Siblings, itself
+from kate_eval.knowledge.scenario import Siblings, by_class, itself, siblings_of
 
 MAX_QUERIES = 1000
 TOP = 3
@@ -53,6 +53,21 @@ def embedder_card(
     return own.model_copy(update={"threshold": found[0], "calibration": found[1]})
 
 
+def hybrid_threshold(bank: Bank) -> tuple[float, str]:
+    """The threshold for hybrid search of a bank, a scale of its own, and how it was found."""
+    of, embedder = bank.card.benchmark, bank.card.embedder
+    places = _known(bank.items)
+    vectors = None if bank.vectors is None else bank.vectors[places]
+    items = [bank.items[place] for place in places]
+    default = uncalibrated_hybrid(embedder)
+    return calibrate(items, siblings_of(of), by_class(of), vectors, embedder, "hybrid", default)
+
+
+def uncalibrated_hybrid(embedder: EmbedderCard) -> float:
+    """The threshold for hybrid search where nothing can be calibrated: the mean, as the similarity is."""
+    return round((embedder.threshold + UNCALIBRATED) / 2, 4)
+
+
 def _known(items: Sequence[Experience]) -> list[int]:
     """Places of the items with a handling known to be right, of the form that has most of them."""
     right = [place for place, item in enumerate(items) if item.functions and item.origin.success]
@@ -67,6 +82,8 @@ def calibrate(
     by_class: bool = True,
     vectors: Vectors | None = None,
     embedder: EmbedderCard = EmbedderCard(),  # noqa: B008 - frozen
+    match: str = "embedder",
+    default: float = UNCALIBRATED,
 ) -> tuple[float, str]:
     """The threshold for an embedder on these items, and how it was found, in words.
 
@@ -76,15 +93,17 @@ def calibrate(
         by_class: whether items must share a class with the query, as they must when the bank is used.
         vectors: of the items' questions.
         embedder: what made them; by default the lexical one.
+        match: how similarity is measured, of retrieve.MATCHES.
+        default: where nothing can be calibrated.
     """
     if not items:
-        return UNCALIBRATED, "not calibrated: no items with a known handling; the default"
-    judged = sorted(_judged(items, siblings, by_class, vectors, embedder), reverse=True)
+        return default, "not calibrated: no items with a known handling; the default"
+    judged = sorted(_judged(items, siblings, by_class, vectors, embedder, match), reverse=True)
     relevant = sum(label for _, label in judged)
     irrelevant = len(judged) - relevant
     if not relevant or not irrelevant:
         found = f"{relevant} of {len(judged)} neighbours relevant, nothing to separate"
-        return UNCALIBRATED, f"leave-one-out: {found}; the default"
+        return default, f"leave-one-out: {found}; the default"
     best, threshold, hits = -1.0, 0.0, 0
     for taken, (similarity, label) in enumerate(judged, start=1):
         hits += label
@@ -105,6 +124,7 @@ def _judged(
     by_class: bool,
     vectors: Vectors | None,
     embedder: EmbedderCard,
+    match: str,
 ) -> list[tuple[float, int]]:
     """(similarity, 1 if relevant else 0) of each query's nearest neighbours."""
     retriever = Retriever(_uncalibrated(items, vectors, embedder))
@@ -116,7 +136,7 @@ def _judged(
         classes = frozenset(asking.classes if by_class else ())
         query = Query(asking.question, None if vectors is None else vectors[place])
         related = {name for source in asking.sources for name in siblings(source)}
-        found = retriever.search(query, asking.form, classes, TOP, 0.0, exclude=related)
+        found = retriever.search(query, asking.form, classes, TOP, 0.0, exclude=related, match=match)
         for neighbour in found:
             shared = needed & neighbour.item.functions
             judged.append((neighbour.similarity, int(2 * len(shared) >= len(needed))))

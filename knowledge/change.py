@@ -9,7 +9,7 @@ from kate_eval.knowledge.bank import Bank, make_bank, merged_items
 from kate_eval.knowledge.calibrate import embedder_card
 from kate_eval.knowledge.card import Card, merged_card, require_alike
 from kate_eval.knowledge.embed import encode, make_embedder
-from kate_eval.knowledge.folder import commit, is_bank, load_bank, load_items, writing
+from kate_eval.knowledge.folder import commit, is_bank, load_bank, load_items, read_card, writing
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.scenario import by_class, siblings_of
 
@@ -35,13 +35,16 @@ async def reembed(folder: Path, name: str | None) -> Bank:
         return commit(make_bank(items, card.model_copy(update={"embedder": found}), vectors, folder), folder)
 
 
-async def append(folder: Path, items: Sequence[Experience], like: Card) -> tuple[Bank, int]:
+async def append(
+    folder: Path, items: Sequence[Experience], like: Card, known: Bank | None = None
+) -> tuple[Bank, int]:
     """Add items to a bank, which is begun if there is none.
 
     Args:
         folder: of the bank.
         items: to be added; duplicates are dropped.
         like: a card that describes the items, and the bank if it is begun.
+        known: the bank as it was last; it is not read again if the folder still holds it.
 
     Returns:
         The bank, and how many items are new; they are its last.
@@ -51,7 +54,7 @@ async def append(folder: Path, items: Sequence[Experience], like: Card) -> tuple
         EndpointError: the embedder's endpoint failed; the bank is as it was.
     """
     with writing(folder):
-        old = load_bank(folder) if is_bank(folder) else None
+        old = _held(folder, known)
         if old is not None:
             require_alike(old.card, like, old.card.embedder.name)
         held = old.items if old else ()
@@ -68,6 +71,12 @@ async def append(folder: Path, items: Sequence[Experience], like: Card) -> tuple
         embedder = card.embedder.model_copy(update={"dimension": dimension})
         bank = make_bank(made, card.model_copy(update={"embedder": embedder}), vectors, folder)
         return commit(bank, folder), len(new)
+
+
+def _held(folder: Path, known: Bank | None) -> Bank | None:
+    if not is_bank(folder):
+        return None
+    return known if known is not None and known.card == read_card(folder) else load_bank(folder)
 
 
 async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:

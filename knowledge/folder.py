@@ -114,6 +114,17 @@ def _write(path: Path, data: bytes) -> None:
     aside.replace(path)
 
 
+def read_card(folder: Path) -> Card:
+    """The card of a finished bank, without its items.
+
+    Raises:
+        BankError: it is missing, corrupt, or of another schema.
+    """
+    if not is_bank(folder):
+        raise BankError(f"No bank in {folder}. {BUILD}")
+    return _parse_card(folder / CARD)
+
+
 def load_bank(folder: Path) -> Bank:
     """Read a bank and check it against its card.
 
@@ -150,9 +161,7 @@ def load_items(folder: Path) -> tuple[tuple[Experience, ...], Card]:
     Raises:
         BankError: as for `load_bank`.
     """
-    if not is_bank(folder):
-        raise BankError(f"No bank in {folder}. {BUILD}")
-    card = _parse_card(folder / CARD)
+    card = read_card(folder)
     try:
         return _load_items(folder, card), card
     except FileNotFoundError as ex:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Set
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
@@ -105,7 +106,12 @@ class Experience(BaseModel):
         used = (name for step in self.steps for name in _API.findall(step.code))
         return frozenset(call.name for call in self.calls) | frozenset(used)
 
-    @property
+    @cached_property
+    def line(self) -> str:
+        """The item as a line of a bank's file, without the line break."""
+        return self.model_dump_json()
+
+    @cached_property
     def content(self) -> str:
         """What makes an item a duplicate of another: all that a model would be shown of it."""
         calls = [call.call().key for call in self.calls]

@@ -9,6 +9,7 @@ to nothing.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,11 +31,17 @@ def words(texts: Sequence[str]) -> list[list[str]]:
     return tokens
 
 
+@lru_cache(maxsize=100_000)
+def _words(text: str) -> list[str]:
+    """A text's words, kept: a bank that grows is indexed again and again."""
+    return words([text])[0]
+
+
 class LexicalIndex:
     """BM25 index over N texts."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        tokens = words(texts)
+        tokens = [_words(text) for text in texts]
         self._count = len(tokens)
         self._frequency = Counter(word for document in tokens for word in set(document))
         import bm25s

@@ -1,14 +1,15 @@
 """Retrieval: the items most similar to a query, among those that share a class with the entry.
 
 Source: KATE, section 3.2: top k above a threshold over all involved classes, without duplicates. The query
-is encoded once, whatever the number of forms and classes. Search is exact up to EXACT items (one matrix
-product); beyond, an index of FAISS takes over (faiss.py), kept in the user's cache folder.
+is encoded once, whatever the number of forms and classes. Search is exact up to EXACT items (a matrix
+product over the rows that qualify, rows.py); beyond, an index of FAISS takes over (faiss.py), kept in the
+user's cache folder.
 """
 
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from kate_eval.knowledge.bank import Bank, Vectors, digest
 from kate_eval.knowledge.embed import Embedder, make_embedder
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.lexical import LexicalIndex
+from kate_eval.knowledge.rows import Rows
 from kate_eval.knowledge.select import SELECTORS, Pool
 
 logger = logging.getLogger(__name__)
@@ -82,23 +84,27 @@ class Retriever:
         self._known: dict[str, Query] = {}
         self._verified = False
         self._lexical_of: dict[str, LexicalIndex] = {}
-        self._of_form = {form: self._where(partial(_has_form, form)) for form in bank.card.forms}
-        classes = {name for item in bank.items for name in item.classes}
-        self._of_class = {name: self._where(partial(_has_class, name)) for name in classes}
+        self._rows = Rows(bank.items)
 
     def prepare(self) -> None:
         """Build what searches need now: it may take a minute for a large bank."""
         if self._database is None and self.bank.vectors is None:
-            for form in self._of_form:
+            for form in self.bank.card.forms:
                 self._lexical(form)
 
     def _lexical(self, form: str) -> LexicalIndex:
         """The index over a form's items; apart, so that other forms in the bank change no similarity."""
         if form not in self._lexical_of:
-            chosen = self._of_form[form]
-            questions = [self.bank.items[place].question for place in np.flatnonzero(chosen)]
+            places = self._rows.position[self._rows.form(form)]
+            questions = [self.bank.items[place].question for place in places]
             self._lexical_of[form] = LexicalIndex(questions)
         return self._lexical_of[form]
+
+    @cached_property
+    def _vectors(self) -> Vectors:
+        """The vectors in the rows' order; a copy, made only where search is exact."""
+        assert self.bank.vectors is not None
+        return np.ascontiguousarray(self.bank.vectors[self._rows.position], dtype=np.float32)
 
     @cached_property
     def _database(self) -> Approximate | None:
@@ -204,55 +210,41 @@ class Retriever:
                 raise BankError(f"Hybrid search is exact, which ends at {EXACT:,} items: -S match=embedder")
             found = self._database.nearest(query.vector, form, classes, count)
             return [(position, cosine) for position, cosine in found if cosine > threshold]
-        if form not in self._of_form:
+        pieces = self._rows.pieces(form, classes)
+        if not pieces:
             return []
-        scores = np.where(self._qualifies(classes, form), self._similarities(query, form, match), -1.0)
+        scores = self._similarities(query, form, pieces, match)
         above = np.flatnonzero(scores > threshold)
         if len(above) > count:
             above = above[np.argpartition(-scores[above], count)[:count]]
-        ordered = above[np.lexsort((above, -scores[above]))]
-        return [(int(position), float(scores[position])) for position in ordered]
+        positions = np.concatenate([self._rows.position[piece] for piece in pieces])[above]
+        ordered = np.lexsort((positions, -scores[above]))
+        return [(int(positions[place]), float(scores[above[place]])) for place in ordered]
 
-    def _similarities(self, query: Query, form: str, match: str) -> Scores:
-        """Of each item of the form to the query: shape (N,)."""
+    def _similarities(self, query: Query, form: str, pieces: Sequence[slice], match: str) -> Scores:
+        """Of each item in the pieces of a form's rows to the query, in their order."""
         if self.bank.vectors is None or query.vector is None:
-            return self._by_words(query.text, form)
-        cosine: Scores = self.bank.vectors @ query.vector
+            return self._by_words(query.text, form, pieces)
+        cosine: Scores = np.concatenate([self._vectors[piece] @ query.vector for piece in pieces])
         if match == "embedder":
             return cosine
-        return (cosine + self._by_words(query.text, form)) / np.float32(2)
+        return (cosine + self._by_words(query.text, form, pieces)) / np.float32(2)
 
-    def _by_words(self, text: str, form: str) -> Scores:
-        """The lexical similarity of each item of the form: shape (N,); 0 for the others."""
-        similarities = np.zeros(len(self.bank.items), dtype=np.float32)
-        similarities[self._of_form[form]] = self._lexical(form).similarities(text)
-        return similarities
+    def _by_words(self, text: str, form: str, pieces: Sequence[slice]) -> Scores:
+        """The lexical similarity of each item in the pieces of a form's rows."""
+        similarities = self._lexical(form).similarities(text)
+        first = self._rows.form(form).start
+        return np.concatenate([similarities[piece.start - first : piece.stop - first] for piece in pieces])
 
     def _between(self, one: int, others: Sequence[int]) -> Scores:
         """Similarity of an item to others of its form."""
+        places = np.asarray(others, dtype=np.intp)
         vectors = self.bank.vectors
         if vectors is None:
             item = self.bank.items[one]
-            return self._by_words(item.question, item.form)[np.asarray(others, dtype=np.intp)]
-        cosines: Scores = vectors[np.asarray(others, dtype=np.intp)] @ vectors[one]
+            rows = self._rows.form(item.form)
+            similarities = self._by_words(item.question, item.form, [rows])
+            chosen: Scores = similarities[self._rows.row[places] - rows.start]
+            return chosen
+        cosines: Scores = vectors[places] @ vectors[one]
         return cosines
-
-    def _qualifies(self, classes: Set[str], form: str) -> npt.NDArray[np.bool_]:
-        """Which items have the form and share a class: shape (N,)."""
-        none = np.zeros(len(self.bank.items), dtype=np.bool_)
-        of_form = self._of_form.get(form, none)
-        if not classes:
-            return of_form
-        shared = [self._of_class[name] for name in classes if name in self._of_class]
-        return of_form & np.logical_or.reduce(shared) if shared else none
-
-    def _where(self, holds: Callable[[Experience], bool]) -> npt.NDArray[np.bool_]:
-        return np.fromiter(map(holds, self.bank.items), dtype=np.bool_, count=len(self.bank.items))
-
-
-def _has_form(form: str, item: Experience) -> bool:
-    return item.form == form
-
-
-def _has_class(name: str, item: Experience) -> bool:
-    return name in item.classes

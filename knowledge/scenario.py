@@ -1,6 +1,7 @@
 """Which entries vary one scenario, by benchmark: knowledge of one of them is knowledge of all."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
+from typing import Any
 
 from kate_eval.appworld import data as appworld_data
 from kate_eval.appworld import places
@@ -28,3 +29,8 @@ def itself(source: str) -> Set[str]:
 def by_class(benchmark: str) -> bool:
     """Whether entries say which classes of tools they involve; AppWorld's apps are ground truth."""
     return places.world_of_benchmark(benchmark) is None
+
+
+def benchmark_of(metadata: Mapping[str, Any]) -> str:
+    """The name that banks for a task have, by the task's metadata: AppWorld's worlds are two benchmarks."""
+    return places.BENCHMARKS.get(metadata.get("world", ""), str(metadata["benchmark"]))

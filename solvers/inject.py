@@ -20,6 +20,7 @@ from kate_eval.knowledge.acquire import DEFAULT_FORMS, default_bank
 from kate_eval.knowledge.acquire.build import FORMS
 from kate_eval.knowledge.acquire.form import without_thinking
 from kate_eval.knowledge.bank import Bank
+from kate_eval.knowledge.calibrate import hybrid_threshold
 from kate_eval.knowledge.card import LEXICAL
 from kate_eval.knowledge.folder import load_bank
 from kate_eval.knowledge.leakage import guard, leaked
@@ -27,6 +28,7 @@ from kate_eval.knowledge.nearness import Nearness, bank_nearness
 from kate_eval.knowledge.render import render_experiences, within_budget
 from kate_eval.knowledge.retrieve import Retrieved, Retriever
 from kate_eval.solvers.parameters import Parameters, prompt
+from kate_eval.solvers.preflight import check_at_start, require_benchmark
 
 State = Callable[[str], Awaitable[str]]
 """Asks the model something in one request; its answer."""
@@ -35,17 +37,40 @@ MAX_INTENT = 400
 
 
 class Shelf:
-    """One bank, ready to be searched by all samples of a run."""
+    """One bank, ready to be searched by all samples of a run.
 
-    def __init__(self, bank: Bank) -> None:
+    Args:
+        bank: what is searched.
+        before: the shelf that this one replaces and that is used no more, of a bank that has grown since.
+    """
+
+    def __init__(self, bank: Bank, before: "Shelf | None" = None) -> None:
         self.bank = bank
+        # One back at most: a shelf that nothing was asked of is no base, and must not keep a chain of others.
+        self._before: Shelf | None = before if before is not None and before._before is None else None
         self.retriever = Retriever(bank)
         self.retriever.prepare()
 
     @cached_property
     def nearness(self) -> Nearness:
-        """Made when first needed."""
-        return bank_nearness(self.bank)
+        """Made when first needed; of a bank that has grown, what is new is added."""
+        before, self._before = self._before, None
+        if before is None:
+            return bank_nearness(self.bank)
+        grown, held = before.nearness, len(before.bank.items)
+        if self.bank.items[:held] != before.bank.items:
+            return bank_nearness(self.bank)
+        grown.add(item.question for item in self.bank.items[held:])
+        return grown
+
+    @cached_property
+    def _hybrid(self) -> tuple[float, str]:
+        return hybrid_threshold(self.bank)
+
+    def threshold(self, match: str) -> tuple[float, str]:
+        """The similarity that items must exceed where the user gave none, and how it was found."""
+        own = self.bank.card.embedder
+        return self._hybrid if match == "hybrid" else (own.threshold, own.calibration)
 
 
 class Source(Protocol):
@@ -55,13 +80,16 @@ class Source(Protocol):
         """The bank for a benchmark; None while there is none yet."""
 
 
-def open_bank(bank: str | None, forms: Sequence[str], match: str = "embedder") -> Callable[[str], Shelf]:
+def open_bank(
+    bank: str | None, forms: Sequence[str], match: str = "embedder", threshold: float | None = None
+) -> Callable[[str], Shelf]:
     """Find out before the first sample whether the knowledge asked for can be had.
 
     Args:
         bank: folder of the bank, which is loaded and indexed now; None: the benchmark's default bank.
         forms: the knowledge forms that will be searched.
         match: how similarity is measured.
+        threshold: given by the user; None: it is calibrated now where the bank's card has none for the match.
 
     Raises:
         BankError: the bank is missing or corrupt, lacks a form, or can't be matched so.
@@ -78,27 +106,17 @@ def open_bank(bank: str | None, forms: Sequence[str], match: str = "embedder") -
     loaded = load_bank(Path(bank))
     loaded.require_forms(forms)
     require_match(loaded.card.embedder.name, match)
+    check_at_start()
     shelf = Shelf(loaded)
     _ = shelf.nearness  # now, not in the middle of a sample
+    if threshold is None:
+        shelf.threshold(match)
 
     def of_benchmark(benchmark: str) -> Shelf:
-        require_benchmark(loaded, bank, benchmark)
+        require_benchmark(loaded.card, bank, benchmark)
         return shelf
 
     return of_benchmark
-
-
-def require_benchmark(bank: Bank, name: str, benchmark: str) -> None:
-    """Check that a bank is of the benchmark that is played.
-
-    Raises:
-        BankError: it is of another.
-    """
-    if bank.card.benchmark != benchmark:
-        raise BankError(
-            f"The bank {name} is of {bank.card.benchmark}, the task is {benchmark}. Build one: kate "
-            f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
-        )
 
 
 def require_match(embedder: str, match: str) -> None:
@@ -128,14 +146,12 @@ class Injected:
         used: the experiences, most similar first.
         dropped: those left out to keep within the budget.
         intent: what the model said that the user wants; "" if it was not asked.
-        nearest: similarity of the nearest item of the bank to the turn's text, by TF-IDF, in [0, 1].
     """
 
     messages: list[ChatMessage]
     used: list[Retrieved] = field(default_factory=list)
     dropped: list[Retrieved] = field(default_factory=list)
     intent: str = ""
-    nearest: float = 0.0
 
 
 class Injector:
@@ -163,11 +179,14 @@ class Injector:
         own = episode.related <= exclude
         self.leaked = [] if own else check_leakage(shelf.bank, episode, parameters.allow_leakage)
         given = parameters.threshold
-        self.threshold = shelf.bank.card.embedder.threshold if given is None else given
+        self.threshold, self._calibration = (
+            shelf.threshold(parameters.match) if given is None else (given, "given")
+        )
 
     def provenance(self) -> dict[str, Any]:
         """What the log must say about the knowledge used."""
-        return bank_provenance(self._shelf.bank, self._parameters.bank) | {"threshold": self.threshold}
+        used = {"threshold": self.threshold, "calibration": self._calibration}
+        return bank_provenance(self._shelf.bank, self._parameters.bank) | used
 
     def wants(self, turn: Turn) -> bool:
         """Whether knowledge is searched for in this turn."""
@@ -191,13 +210,17 @@ class Injector:
         self._earlier.append(turn.query)
         found.sort(key=lambda hit: -hit.similarity)
         used, dropped = within_budget(found, self._parameters.budget, self._episode.tool_name)
-        _, nearest = self._shelf.nearness.nearest(turn.query, self._never_shown if self._exclude else None)
         messages = list(turn.messages)
         if used:
             last = max(number for number, message in enumerate(messages) if message.role == "user")
             text = render_experiences(messages[last].text, used, self._episode.tool_name)
             messages[last] = ChatMessageUser(content=text)
-        return Injected(messages, used, dropped, intent or "", round(nearest, 4))
+        return Injected(messages, used, dropped, intent or "")
+
+    def nearest(self, turn: Turn) -> float:
+        """Similarity of the nearest item of the bank to the turn's text, by TF-IDF, in [0, 1]."""
+        _, similarity = self._shelf.nearness.nearest(turn.query, self._never_shown if self._exclude else None)
+        return round(similarity, 4)
 
     def _never_shown(self, position: int) -> bool:
         return self._shelf.bank.items[position].made_from(self._exclude)

@@ -11,6 +11,9 @@ from kate_eval.solvers.parameters import DEPTHS, make_parameters
 
 Names = str | list[str]
 
+# Solvers repeat the parameters they share. Inspect reads a factory's own signature: it converts -S values
+# by it and logs all of it, defaults included, which reports rest on; **kwargs would hide names and defaults.
+
 
 @solver
 def baseline(temperature: float | None = None) -> Solver:

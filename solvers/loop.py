@@ -31,7 +31,8 @@ def loop(parameters: Parameters) -> Solver:
         BankError: the bank that they name can't be used.
     """
     forms = parameters.knowledge
-    source = open_bank(parameters.bank, forms, parameters.match) if forms else None
+    told = parameters.bank, forms, parameters.match, parameters.threshold
+    source = open_bank(*told) if forms else None
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         await solve_sample(state, parameters, source)
@@ -90,6 +91,9 @@ async def _play(context: Context, state: TaskState, source: Source | None, exclu
 async def _start_turn(context: Context, turn: Turn, injector: Injector | None) -> None:
     counters = context.counters
     counters.turns += 1
+    nearest = injector.nearest(turn) if injector is not None and turn.query else None
+    if nearest is not None:  # of every turn, so that strata mean the same for every `inject`
+        counters.nearest = max(counters.nearest or 0.0, nearest)
     if injector is None or not injector.wants(turn):
         context.conversation.extend(turn.messages)
         return
@@ -103,9 +107,8 @@ async def _start_turn(context: Context, turn: Turn, injector: Injector | None) -
     context.conversation.extend(done.messages)
     counters.searches += 1
     counters.hits += bool(done.used)
-    counters.nearest = max(counters.nearest or 0.0, done.nearest)
     counters.items += [hit.item.id for hit in done.used]
-    transcript().info(_knowledge_info(turn, done, injector.threshold), source=SOURCE)
+    transcript().info(_knowledge_info(turn, done, injector.threshold) | {"nearest": nearest}, source=SOURCE)
 
 
 async def _step(context: Context) -> bool:
@@ -128,7 +131,6 @@ def _knowledge_info(turn: Turn, done: Injected, threshold: float) -> dict[str, A
         "turn": turn.index + 1,
         "threshold": threshold,
         "intent": done.intent,
-        "nearest": done.nearest,
         "retrieved": [
             {
                 "item": hit.item.id,
@@ -136,7 +138,9 @@ def _knowledge_info(turn: Turn, done: Injected, threshold: float) -> dict[str, A
                 "similarity": hit.similarity,
                 "question": hit.item.question,
                 "calls": [call.call().text for call in hit.item.calls],
+                "steps": [step.model_dump() for step in hit.item.steps],
                 "text": hit.item.text,
+                "workflow": list(hit.item.workflow),
             }
             for hit in done.used
         ],

@@ -23,7 +23,8 @@ from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.change import append
 from kate_eval.knowledge.folder import ORDER, first_error, is_bank, load_bank
 from kate_eval.knowledge.item import Experience
-from kate_eval.solvers.inject import Shelf, require_benchmark
+from kate_eval.solvers.inject import Shelf
+from kate_eval.solvers.preflight import require_benchmark
 
 TALLY, RUN = "tally.json", "run.json"
 MIN_SHOWN = 5
@@ -83,6 +84,7 @@ class Memory:
     learned: list[Learned] = field(default_factory=list)
     begun: int = 0
     """Samples that were begun, whether or not anything was learned from them."""
+    _bank: Bank | None = None
     _shelf: Shelf | None = None
     _fresh: bool = False
     _torn: int | None = None
@@ -129,10 +131,11 @@ class Memory:
             BankError: the memory is of another benchmark, or damaged.
         """
         if not self._fresh:
-            bank = load_bank(self.folder) if is_bank(self.folder) else None
-            if bank is not None:
-                require_benchmark(bank, str(self.folder), benchmark)
-            self._shelf = self._visible(bank) if bank else None
+            if self._bank is None and is_bank(self.folder):
+                self._bank = load_bank(self.folder)
+            if self._bank is not None:
+                require_benchmark(self._bank.card, str(self.folder), benchmark)
+                self._shelf = self._visible(self._bank)
             self._fresh = True
         return self._shelf
 
@@ -142,7 +145,7 @@ class Memory:
         if not places:
             return None
         vectors = None if bank.vectors is None else bank.vectors[places]
-        return Shelf(make_bank([bank.items[n] for n in places], bank.card, vectors))
+        return Shelf(make_bank([bank.items[n] for n in places], bank.card, vectors), self._shelf)
 
     def _hidden(self, item: str) -> bool:
         return self.prune and item in self.tallies and self.tallies[item].pruned
@@ -157,8 +160,8 @@ class Memory:
         """
         added: tuple[str, ...] = ()
         if items:
-            bank, new = await append(self.folder, items, card)
-            added = tuple(item.id for item in bank.items[len(bank.items) - new :])
+            self._bank, new = await append(self.folder, items, card, self._bank)
+            added = tuple(item.id for item in self._bank.items[len(self._bank.items) - new :])
         done = sample.model_copy(update={"added": added})
         self.count(done)
         self._write(done)

@@ -1,7 +1,7 @@
 """`online`: learns from its own samples. Each finished one's experience enters the bank of the next.
 
-Samples are played one after another, in the order in which they come: `--max-samples 1` makes that the
-dataset's, and is what to use. No entry is ever shown what was learned from itself or a sibling. Beyond the
+Samples are played one after another, in the dataset's order: a run without `--max-samples 1` ends before its
+first (preflight.py). No entry is ever shown what was learned from itself or a sibling. Beyond the
 paper: with feedback "score" it is told the benchmark's verdict after each sample, as a user would tell it;
 with "judge" a model judges (--model-role judge=...), and nothing is known but that.
 """
@@ -22,7 +22,7 @@ from kate_eval.errors import ConfigurationError, EndpointError, unknown
 from kate_eval.knowledge.acquire.learn import LEARNABLE, experience, learned_card
 from kate_eval.knowledge.acquire.logs import Played
 from kate_eval.knowledge.bank import Bank
-from kate_eval.knowledge.calibrate import UNCALIBRATED
+from kate_eval.knowledge.calibrate import UNCALIBRATED, hybrid_threshold, uncalibrated_hybrid
 from kate_eval.knowledge.card import EmbedderCard
 from kate_eval.knowledge.change import append
 from kate_eval.knowledge.embed import make_embedder
@@ -34,6 +34,7 @@ from kate_eval.solvers.judge import judge
 from kate_eval.solvers.loop import SOURCE, solve_sample
 from kate_eval.solvers.memory import Learned, Memory, open_memory
 from kate_eval.solvers.parameters import Parameters, make_parameters
+from kate_eval.solvers.preflight import check_at_start
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +76,27 @@ def online(
         budget: tokens for all experiences of a turn; the least similar are dropped first.
         inject: at every turn, or once in a sample.
         width: candidates per step.
-        aggregate: as of `width`.
+        aggregate: as of `width`, where there is more than one candidate.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates.
+
+    Raises:
+        ConfigurationError: a parameter can't be used.
+        BankError: the memory or bank can't be used.
+    """
+    student = make_student(**locals())  # every argument is one of its parameters, or of the loop
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        await student.play(state)
+        return state
+
+    return solve
+
+
+def make_student(
+    memory: str | None, bank: str | None, feedback: str, prune: bool, embedder: str, **told: Any
+) -> "Student":
+    """What plays the samples of a run, all parameters checked.
 
     Raises:
         ConfigurationError: a parameter can't be used.
@@ -87,33 +106,19 @@ def online(
         raise ConfigurationError("online keeps what it learns in a folder: -S memory=banks/online")
     if feedback not in FEEDBACK:
         raise unknown("feedback", feedback, FEEDBACK)
-    parameters = make_parameters(
-        knowledge=knowledge,
-        bank=memory,
-        k=k,
-        threshold=threshold,
-        match=match,
-        select=select,
-        budget=budget,
-        inject=inject,
-        width=width,
-        aggregate=aggregate if width > 1 else "first",
-        one_call=one_call,
-        temperature=temperature,
-    )
+    parameters = make_parameters(**told, bank=memory)
     for form in parameters.knowledge:
         if form not in LEARNABLE:
             raise unknown("form to learn online", form, LEARNABLE)
     start = load_bank(Path(bank)) if bank else None
     begins_with = start.card.embedder if start else embedder_of(embedder)
-    require_match(begins_with.name, match)
-    student = Student(open_memory(Path(memory), prune), parameters, feedback, begins_with, start)
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        await student.play(state)
-        return state
-
-    return solve
+    require_match(begins_with.name, parameters.match)
+    if parameters.match == "hybrid" and parameters.threshold is None:
+        # Once: a bank that grows would be calibrated again before each sample.
+        threshold = hybrid_threshold(start)[0] if start else uncalibrated_hybrid(begins_with)
+        parameters = parameters.model_copy(update={"threshold": threshold})
+    check_at_start()
+    return Student(open_memory(Path(memory), prune), parameters, feedback, begins_with, start)
 
 
 def embedder_of(name: str) -> EmbedderCard:

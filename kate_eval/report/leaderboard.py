@@ -93,7 +93,7 @@ def _row(run: Run, runs: Sequence[Run]) -> Row:
         difference=_difference(run, baseline),
         means=means,
         errors=errors,
-        flags=_flags(run, errors, baseline, means),
+        flags=(*_flags(run, errors, baseline, means), *_bank_flags(run, runs)),
         baseline=baseline,
     )
 
@@ -189,6 +189,28 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
     if run.solver not in (BASELINE, "nearest") and baseline is None:
         flags.append("no baseline of this model on these entries")
     return tuple(flags)
+
+
+def _bank_flags(run: Run, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Whether the bank of the run was another than rows beside it had under the same name."""
+    mine = _banks(run)
+    if run.solver == "online":  # its bank grows
+        return ()
+    flags = [f"bank {name} changed during the run" for name, held in mine.items() if len(held) > 1]
+    for name, held in mine.items():
+        others = [_banks(other).get(name, held) for other in runs if other.solver != "online"]
+        if any(other != held for other in others):
+            flags.append(f"bank {name} is not the same in all rows: here {', '.join(sorted(held))}")
+    return tuple(flags)
+
+
+def _banks(run: Run) -> dict[str, set[str]]:
+    """Name of a bank -> hashes of what it held."""
+    found: dict[str, set[str]] = {}
+    for sample in run.samples:
+        if "bank_hash" in sample.provenance:
+            found.setdefault(str(sample.provenance.get("bank")), set()).add(sample.provenance["bank_hash"])
+    return found
 
 
 def _uncontained(details: Mapping[str, Any]) -> set[str]:

@@ -92,8 +92,6 @@ REFUSED = {
     "the task's own files": "posix.listdir(AGENTS)",
     "the agents' databases": "io_.open(AGENTS + '/base_dbs/admin.db', 'rb').read(10)",
     "the ground truth by importing a file": "load('runpy').run_path(TRUTH)",
-    "the engine's code for evaluations": "module('appworld.ground_truth').GroundTruth.load(TASK)",
-    "a task by the engine's own loader": "module('appworld.task').Task.load(TASK)",
     "the solutions of the mini world": "load('kate_engine.mini')",
     "its own environment": "io_.open('/proc/self/environ', 'rb').read()",
     "its own open files": "posix.listdir('/proc/self/fd')",
@@ -108,8 +106,8 @@ REFUSED = {
     # Writing.
     "a new file": "posix.open(TEMPORARY + '/kate-attack', 0o101)",
     "a new file in its own folder": "posix.open('attack', 0o101)",
-    "a new folder": "posix.mkdir('attack')",
-    "a link to a file": "posix.symlink('/etc/passwd', 'attack')",
+    "a new folder": "posix.mkdir('attack folder')",
+    "a link to a file": "posix.symlink('/etc/passwd', 'attack link')",
     "a file's rights": "posix.chmod(TRUTH, 0)",
     "a file's rights by C": "check(libc.chmod(TRUTH.encode(), 0))",
     "a file's owner": "posix.chown(TRUTH, 1, 1)",
@@ -118,14 +116,14 @@ REFUSED = {
     "a file removed": "posix.unlink(TRUTH)",
     "a file renamed": "posix.rename(TRUTH, TRUTH + 'x')",
     "a file cut": "posix.truncate(TRUTH, 0)",
-    "a pipe with a name": "posix.mkfifo('attack')",
+    "a pipe with a name": "posix.mkfifo('attack pipe')",
     "the engine's own code": "io_.open(load('appworld').__file__, 'a')",
     "the engine's log": "posix.ftruncate(2, 0)",
     "a file in memory": "posix.memfd_create('attack')",
     "shared memory": "call(29, 0, 4096, 0o1600)",
-    "someone's shared memory": "call(31, 0, 0, 0)",
-    "a message queue": "call(240, b'/attack', 0o102, 0o600, None)",
-    "a semaphore": "load('_multiprocessing').SemLock(1, 1, 1, '/kate-attack', False)",
+    "a list of others' shared memory": "call(31, 0, 14, b'\\0' * 200)",
+    "a message queue": "call(240, b'kate-attack', 0o102, 0o600, None)",
+    "a semaphore": "load('_multiprocessing').SemLock(1, 1, 1, '/kate-attack', True)",
     # Processes.
     "a fork": "posix.fork()",
     "a fork by C": "check(libc.fork())",
@@ -138,7 +136,7 @@ REFUSED = {
     "C's system": "check(-libc.system(b'true'))",
     "subprocess": (
         "load('_posixsubprocess').fork_exec([b'true'], [b'/bin/true'], True, (), None, None,"
-        " -1, -1, -1, -1, -1, -1, 1, 2, False, False, -1, None, None, None, -1, None, False)"
+        " -1, -1, -1, -1, -1, -1, *posix.pipe(), False, False, -1, None, None, None, -1, None, False)"
     ),
     "a session of its own": "posix.setsid()",
     "a process group of its own": "posix.setpgid(0, 0)",
@@ -152,7 +150,7 @@ REFUSED = {
     "stopping the world": "posix.kill(WORLD, 19)",
     "a signal by tkill": "call(200, WORLD, 9)",
     "a signal by tgkill": "call(234, WORLD, WORLD, 9)",
-    "a signal by queue": "call(129, WORLD, 9, b'0' * 128)",
+    "a signal by queue": "call(129, WORLD, 9, load('struct').pack('iii', 9, 0, -1) + b'\\0' * 116)",
     "a signal by a handle": "load('signal').pidfd_send_signal(posix.pidfd_open(WORLD), 9)",
     "a signal by a connection's owner": "call(72, wires()[0].fileno(), 8, WORLD)",
     "a signal by a connection's owner, set by ioctl": "call(16, wires()[0].fileno(), 0x8901, b'1234')",
@@ -176,10 +174,9 @@ REFUSED = {
     "a Unix socket": "load('_socket').socket(1, 1)",
     "the engine's own socket": "load('socket').socket(1).connect(SOCKET)",
     "a netlink socket": "load('_socket').socket(16, 3)",
-    "a name on the network": "load('_socket').getaddrinfo('example.com', 80)",
-    "a request": "load('httpx').get('http://127.0.0.1:1')",
+    "a name on the network": "load('_socket').getaddrinfo('localhost', 80)",
     # The kernel.
-    "io_uring": "call(425, 8, b'0' * 200)",
+    "io_uring": "call(425, 8, b'\\0' * 200)",
     "bpf": "call(321, 0, b'0' * 100, 100)",
     "userfaultfd": "call(323, 0)",
     "performance counters": "call(298, b'0' * 120, 0, -1, -1, 0)",
@@ -281,11 +278,13 @@ def setting(player: Player) -> str:
     return PRELUDE + "".join(f"{name} = {value!r}\n" for name, value in known.items())
 
 
+CHECK = "def check(got):\n    if got < 0: raise OSError(ctypes.get_errno(), 'C')\n    return got\n"
+
+
 def attacks(expressions: dict[str, str]) -> str:
     """A block that tries each and reports all."""
-    helper = "def check(got):\n    if got < 0: raise OSError(ctypes.get_errno(), 'C')\n    return got\n"
     tried = ", ".join(f"{name!r}: attempt(lambda: {code})" for name, code in expressions.items())
-    return f"{helper}builtins.print(json.dumps({{{tried}}}))"
+    return f"{CHECK}builtins.print(json.dumps({{{tried}}}))"
 
 
 @pytest.fixture(scope="module")

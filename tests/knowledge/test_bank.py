@@ -206,7 +206,7 @@ def test_injection_leaves_a_turn_untouched_if_nothing_qualifies() -> None:
     turn = episode.next_turn()
     assert turn is not None
     done = now(injector.inject(turn, never))
-    assert done.messages == list(turn.messages) and not done.used and done.nearest > 0
+    assert done.messages == list(turn.messages) and not done.used and injector.nearest(turn) > 0
 
 
 def test_items_may_hold_any_character(tmp_path: Path) -> None:

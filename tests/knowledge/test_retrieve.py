@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from kate_eval.errors import BankError
 from kate_eval.knowledge.acquire import default_bank
@@ -16,6 +17,7 @@ from kate_eval.knowledge.embed import unit
 from kate_eval.knowledge.item import Experience, RecordedCall
 from kate_eval.knowledge.nearness import Nearness
 from kate_eval.knowledge.retrieve import Query, Retriever
+from kate_eval.knowledge.rows import Rows
 from kate_eval.knowledge.select import SELECTORS
 
 BANK = default_bank("bfcl")
@@ -187,3 +189,33 @@ def test_nearness_may_pass_over_what_is_never_shown() -> None:
     second, similarity = near.nearest(text, lambda position: position == 0)
     assert second == 1 and similarity < 1
     assert near.nearest(text, lambda position: True) == (-1, 0.0)
+
+
+def test_nearness_is_scikit_learn_s_also_of_texts_added_later() -> None:
+    texts = [one.question for one in BANK.items]
+    near = Nearness(texts[:100])
+    near.add([*texts[100:300], texts[0], "!!!"])
+    library = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    matrix = library.fit(list(dict.fromkeys([*texts[:300], "!!!"]))).transform(texts[:300])
+    for text in texts[300:]:
+        cosines = (matrix @ library.transform([text]).T).toarray()[:, 0]
+        place, similarity = near.nearest(text)
+        assert similarity == pytest.approx(cosines.max()) and cosines[place] == pytest.approx(similarity)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sets(st.sampled_from("XYZ"))), min_size=1), st.data())
+def test_pieces_hold_the_rows_that_qualify_and_no_others(
+    made: list[tuple[str, set[str]]], data: st.DataObject
+) -> None:
+    items = [
+        item(str(n), "q").model_copy(update={"form": form, "classes": tuple(held)})
+        for n, (form, held) in enumerate(made)
+    ]
+    rows = Rows(items)
+    form, wanted = data.draw(st.sampled_from("abc")), data.draw(st.sets(st.sampled_from("XYZW")))
+    found = [int(place) for piece in rows.pieces(form, wanted) for place in rows.position[piece]]
+    assert sorted(found) == [
+        n for n, (of, held) in enumerate(made) if of == form and (not wanted or held & wanted)
+    ]
+    assert [int(rows.position[row]) for row in rows.row] == list(range(len(items)))
+    assert len(rows.pieces(form, set())) <= 1

@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from kate_eval.cli import main
 from kate_eval.errors import ConfigurationError
+from kate_eval.knowledge.acquire import default_bank
+from kate_eval.knowledge.bank import make_bank
+from kate_eval.knowledge.folder import save_bank
 from kate_eval.report.benchmarks import bfcl_headline
 from kate_eval.report.leaderboard import Row, leaderboard
 from kate_eval.report.runs import read_runs
@@ -99,6 +102,22 @@ def test_leaked_and_simulated_runs_are_flagged(run: Any, tmp_path: Path) -> None
     flags = rows(tmp_path / "logs")["knowledge"].flags
     assert any("SIMULATED" in flag for flag in flags) and any("LEAKED" in flag for flag in flags)
     assert "SIMULATED" in markdown(leaderboard(read_runs(tmp_path / "logs")))
+
+
+def test_rows_of_a_bank_that_was_rebuilt_between_them_are_flagged(run: Any, tmp_path: Path) -> None:
+    bank, silent = default_bank("bfcl"), Scripted(lambda messages, config: output("Done."))
+    for k, items in ((1, bank.items[:50]), (2, bank.items[:60]), (3, bank.items[:60])):
+        save_bank(make_bank(items, bank.card), tmp_path / "b")
+        run(bfcl(**BASE), silent.model(), knowledge(bank=str(tmp_path / "b"), k=k), limit=1)
+        flagged = [
+            any("is not the same in all rows" in flag for flag in row.flags)
+            for row in leaderboard(read_runs(tmp_path / "logs"))
+        ]
+        assert flagged == [k > 1] * k
+    save_bank(bank, tmp_path / "other")
+    run(bfcl(**BASE), silent.model(), knowledge(bank=str(tmp_path / "other")), limit=1)
+    last = leaderboard(read_runs(tmp_path / "logs"))[-1]
+    assert not any("is not the same" in flag for flag in last.flags)
 
 
 def test_the_floor_has_no_model(run: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pytest
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
@@ -12,16 +13,17 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
 
 from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.play import BfclEpisode
-from kate_eval.counters import COUNTERS_KEY
+from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY
 from kate_eval.episode import Turn
 from kate_eval.errors import BankError, ConfigurationError, LeakageError
 from kate_eval.knowledge import embed
 from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import Bank, make_bank
+from kate_eval.knowledge.calibrate import hybrid_threshold
 from kate_eval.knowledge.card import EmbedderCard
 from kate_eval.knowledge.embed import Vectors, unit
 from kate_eval.knowledge.folder import save_bank
-from kate_eval.knowledge.item import Experience, Origin, RecordedCall
+from kate_eval.knowledge.item import Experience, Origin, RecordedCall, RecordedStep
 from kate_eval.knowledge.nearness import bank_nearness
 from kate_eval.knowledge.render import render_case, tokens
 from kate_eval.knowledge.retrieve import Query, Retriever
@@ -132,7 +134,9 @@ def test_each_turn_s_record_says_what_was_found_and_the_model_received_just_that
         "similarity": 0,
         "question": FIRST,
         "calls": ["ls()"],
+        "steps": [],
         "text": "",
+        "workflow": [],
     }
     counters = sample.store[COUNTERS_KEY]
     assert counters["searches"] == 4 and counters["hits"] == sum(bool(r["retrieved"]) for r in records)
@@ -189,6 +193,24 @@ def test_once_a_sample_means_the_first_turn_that_asks(run: Run, tmp_path: Path) 
     counters = sample.store[COUNTERS_KEY]
     assert (counters["turns"], counters["searches"], counters["hits"]) == (4, 1, 1)
     assert counters["items"] == ids(sample)
+
+
+def test_nearness_is_of_all_turns_whatever_is_injected(run: Run, tmp_path: Path) -> None:
+    bank = saved(tmp_path, item("later", ASKED[2]))
+    for inject in ("turn", "sample"):
+        sample = play(run, Scripted(done), bank=bank, inject=inject)
+        assert sample.store[COUNTERS_KEY]["nearest"] == 1.0
+
+
+def test_the_record_holds_workflows_and_code(run: Run, tmp_path: Path) -> None:
+    steps = ("Call pwd.", "Call ls on <folder>.")
+    code = (RecordedStep(code="print(1)", output="1"),)
+    items = [item("i", INTENT, "intent", workflow=steps), item("c", calls=(), steps=code)]
+    bank = saved(tmp_path, *items)
+    sample = play(run, stating(INTENT), bank=bank, knowledge="trajectory,intent", threshold=0.0)
+    shown = {hit["item"]: hit for hit in infos(sample, "knowledge")[0]["retrieved"]}
+    assert shown["i"]["workflow"] == list(steps)
+    assert shown["c"]["steps"] == [{"code": "print(1)", "output": "1"}]
 
 
 async def never(text: str) -> str:
@@ -459,6 +481,25 @@ def test_hybrid_matching_is_the_mean_of_both_similarities(
     assert set(both) == set(by_vector) == {"first", "second", "third", "other"}
     for name, similarity in both.items():
         assert similarity == pytest.approx((by_vector[name] + by_words.get(name, 0.0)) / 2, abs=2e-4)
+
+
+def test_hybrid_has_a_threshold_of_its_own_which_the_user_s_overrides(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(embed.EMBEDDERS, "letters", Letters)
+    items = default_bank("bfcl").items[:120]
+    vectors = anyio.run(Letters().encode, [one.question for one in items])
+    card = CARD.model_copy(update={"embedder": EmbedderCard(name="letters", dimension=26, threshold=0.97)})
+    saved_bank = save_bank(make_bank(items, card, vectors), tmp_path / "dense")
+    own, how = hybrid_threshold(saved_bank)
+    assert 0 < own < 0.97 and how.startswith("leave-one-out over 120 questions")
+    for given, level, said in ((None, own, how), (0.2, 0.2, "given")):
+        options: dict[str, Any] = {"bank": str(tmp_path / "dense"), "match": "hybrid", "threshold": given}
+        sample = play(run, Scripted(done), **options)
+        provenance = sample.store[PROVENANCE_KEY]
+        assert (provenance["threshold"], provenance["calibration"]) == (level, said)
+        assert infos(sample, "knowledge")[0]["threshold"] == level
+        assert all(hit["similarity"] >= level for r in infos(sample, "knowledge") for hit in r["retrieved"])
 
 
 def test_hybrid_matching_of_a_lexical_bank_is_refused_before_the_first_sample(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from kate_eval.errors import BankError, ConfigurationError
 from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import make_bank
 from kate_eval.knowledge.folder import load_bank, save_bank
+from kate_eval.knowledge.retrieve import Query
 from kate_eval.solvers.judge import read_verdict
 from kate_eval.solvers.memory import MIN_SHOWN, Learned, Memory, open_memory
 from kate_eval.solvers.online import online
@@ -207,3 +208,22 @@ def test_a_sample_that_a_limit_ended_has_its_place_and_teaches_nothing(run: Run,
     log = run(task, "simulated/perfect", solver, sample_id=ENTRIES[:2], max_samples=1, message_limit=3)
     assert log.samples and [s.store[COUNTERS_KEY]["position"] for s in log.samples] == [1, 2]
     assert not (tmp_path / "m" / "order.jsonl").exists()
+
+
+def test_a_memory_that_grows_is_searched_as_one_that_is_opened_anew(tmp_path: Path) -> None:
+    memory = open_memory(tmp_path / "m", prune=True)
+    for number in range(6):
+        memory.shelf("bfcl")  # as each sample does
+        said = Learned(position=number + 1, sample=str(number), epoch=1, success=True, feedback="score")
+        anyio.run(memory.learn, said, BANK.items[5 * number : 5 * number + 5], BANK.card)
+        grown, anew = memory.shelf("bfcl"), open_memory(tmp_path / "m", prune=True).shelf("bfcl")
+        assert grown is not None and anew is not None and grown.bank.items == anew.bank.items
+        for asking in BANK.items[40:200:40]:
+            found = [
+                shelf.retriever.search(Query(asking.question), "trajectory", set(), 3, 0.0)
+                for shelf in (grown, anew)
+            ]
+            assert found[0] == found[1]
+            assert grown.nearness.nearest(asking.question) == pytest.approx(
+                anew.nearness.nearest(asking.question)
+            )

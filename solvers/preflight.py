@@ -1,0 +1,92 @@
+"""What can be found out only when a run begins: that it can't be right. It then ends before its first sample.
+
+Inspect tells a solver's factory neither the task nor --max-samples, and an error in the solver itself would
+come once a sample, after the sample's environment was opened. A hook is told both in time. The one error
+that Inspect lets through from a hook is a limit's.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.hooks import Hooks, TaskStart, hooks
+from inspect_ai.util import LimitExceededError
+
+from kate_eval.errors import BankError, ConfigurationError, KateError
+from kate_eval.knowledge.card import Card
+from kate_eval.knowledge.folder import is_bank, read_card
+from kate_eval.knowledge.scenario import benchmark_of
+
+FOLDERS = ("bank", "memory")
+"""Parameters of solvers that name a bank's folder."""
+IN_ORDER = "online"
+"""The solver that plays its samples in order."""
+
+
+@cache
+def check_at_start() -> None:
+    """Have each task checked as it starts, from now on; called where a solver is made that may need it.
+
+    Not at import: Inspect announces its hooks to everyone who has this package installed.
+    """
+    description = "ends a kate-eval run that can't be right before its first sample"
+    hooks(name="preflight", description=description)(Preflight)
+
+
+class Preflight(Hooks):
+    """Checks each task as it starts."""
+
+    async def on_task_start(self, data: TaskStart) -> None:
+        """End the task if its solver can't play it.
+
+        Raises:
+            LimitExceededError: it can't; the message is the KateError's.
+        """
+        metadata = data.spec.metadata or {}
+        if "benchmark" not in metadata:  # no task of ours
+            return
+        try:
+            for step in data.plan.steps:
+                require_same_benchmark(step.params, metadata)
+                require_order(step.solver, data.spec.config.max_samples)
+        except KateError as ex:
+            raise LimitExceededError("custom", value=1, limit=0, message=str(ex)) from ex
+
+
+def require_same_benchmark(parameters: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Check that the banks which a solver is to use are of the task's benchmark.
+
+    Raises:
+        BankError: one is of another benchmark, or its card can't be read.
+    """
+    benchmark = benchmark_of(metadata)
+    for name in (parameters.get(parameter) for parameter in FOLDERS):
+        if isinstance(name, str) and is_bank(Path(name)):
+            require_benchmark(read_card(Path(name)), name, benchmark)
+
+
+def require_benchmark(card: Card, name: str, benchmark: str) -> None:
+    """Check that a bank is of the benchmark that is played.
+
+    Raises:
+        BankError: it is of another.
+    """
+    if card.benchmark != benchmark:
+        raise BankError(
+            f"The bank {name} is of {card.benchmark}, the task is {benchmark}. Build one: kate "
+            f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
+        )
+
+
+def require_order(solver: str, max_samples: int | None) -> None:
+    """Check that `online` gets one sample after another.
+
+    Raises:
+        ConfigurationError: samples would begin side by side.
+    """
+    if solver.rpartition("/")[2] == IN_ORDER and max_samples != 1:
+        raise ConfigurationError(
+            "online learns from its samples in the dataset's order, but --max-samples is "
+            f"{max_samples or 'not set'}: they would be played in an order of chance. Pass --max-samples 1"
+        )

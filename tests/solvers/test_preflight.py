@@ -1,0 +1,65 @@
+"""A run that can't be right ends before its first sample, with one error that says the remedy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inspect_ai.log import EvalLog
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
+from inspect_ai.solver import Solver
+
+from kate_eval.knowledge.acquire import default_bank
+from kate_eval.knowledge.bank import Bank, make_bank
+from kate_eval.knowledge.folder import save_bank
+from kate_eval.solvers.kate import knowledge
+from kate_eval.solvers.nearest import nearest
+from kate_eval.solvers.online import online
+from kate_eval.tasks.bfcl import bfcl
+from tests.conftest import Scripted, output
+
+Run = Callable[..., EvalLog]
+ENTRIES = ["multi_turn_base_1", "multi_turn_base_3"]
+
+
+def never(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+    raise AssertionError("the model was asked")
+
+
+def done(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+    return output("Done.")
+
+
+def of_another_benchmark(folder: Path) -> Bank:
+    bank = default_bank("bfcl")
+    card = bank.card.model_copy(update={"benchmark": "appworld-mini"})
+    return save_bank(make_bank(bank.items[:5], card), folder)
+
+
+@pytest.mark.parametrize("solver", [knowledge, nearest])
+def test_a_bank_of_another_benchmark(solver: Callable[..., Solver], run: Run, tmp_path: Path) -> None:
+    of_another_benchmark(tmp_path / "b")
+    log = run(bfcl(), Scripted(never).model(), solver(bank=str(tmp_path / "b")), sample_id=ENTRIES)
+    assert log.status == "error" and log.error and not log.samples
+    assert "is of appworld-mini, the task is bfcl. Build one: kate knowledge build bfcl" in log.error.message
+
+
+def test_a_memory_of_another_benchmark(run: Run, tmp_path: Path) -> None:
+    of_another_benchmark(tmp_path / "m")
+    solver = online(memory=str(tmp_path / "m"))
+    log = run(bfcl(), Scripted(never).model(), solver, sample_id=ENTRIES, max_samples=1)
+    assert log.status == "error" and log.error and "the task is bfcl" in log.error.message
+
+
+@pytest.mark.parametrize("max_samples", [None, 2])
+def test_online_with_samples_side_by_side(max_samples: int | None, run: Run, tmp_path: Path) -> None:
+    solver = online(memory=str(tmp_path / "m"))
+    log = run(bfcl(), Scripted(never).model(), solver, sample_id=ENTRIES, max_samples=max_samples)
+    assert log.status == "error" and log.error and not log.samples
+    assert f"--max-samples is {max_samples or 'not set'}" in log.error.message
+    assert "Pass --max-samples 1" in log.error.message and not (tmp_path / "m").exists()
+
+
+def test_what_is_right_is_played(run: Run, tmp_path: Path) -> None:
+    save_bank(default_bank("bfcl"), tmp_path / "b")
+    log = run(bfcl(), Scripted(done).model(), knowledge(bank=str(tmp_path / "b")), sample_id=ENTRIES)
+    assert log.status == "success" and log.samples and not any(sample.error for sample in log.samples)
