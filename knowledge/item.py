@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
 
@@ -117,6 +117,13 @@ class Experience(BaseModel):
         calls = [call.call().key for call in self.calls]
         codes = [step.code for step in self.steps]
         return repr((self.form, self.question, calls, codes, self.text, self.workflow))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; pydantic's own would keep what was derived from the fields before their update."""
+        copied = super().model_copy(update=update, deep=deep)
+        for derived in ("line", "content"):
+            copied.__dict__.pop(derived, None)
+        return copied
 
     def made_from(self, entries: Set[str]) -> bool:
         """Whether it was made from one of the entries."""
