@@ -15,7 +15,8 @@ anything about a whole sample, whose steps each take that risk; or a rate on ste
 near a tie, where the full vote is a toss as well.
 
 Departures: undecodable candidates don't vote. A round asks for the fewest candidates that could settle
-the vote, not for one; where requests run side by side and are cancelled, short answers come first (sample.py).
+the vote, not for one, or for all that are left (sample.py chooses by cost). Where requests run side by side and
+those still running are cancelled, short answers come first, and the 10% are no longer a bound.
 """
 
 import re

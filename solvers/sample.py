@@ -36,12 +36,15 @@ async def choices(context: Context) -> list[Candidate]:
     spending = Spending(context.counters)
     candidates = _decode(context, await _batch(context, width.first, 0))
     spending.first_round(full_requests=width.most if context.one_choice else 1)
-    alone = context.one_choice or spending.prompt < spending.output / len(candidates)
+    prompt, each = spending.prompt, spending.output / len(candidates)
     while missing := rule.missing(ballots(candidates), width.most - len(candidates)):
-        if alone:
+        if context.one_choice or prompt < each:
             candidates += await _side_by_side(context, missing, candidates)
-        else:
-            candidates += _decode(context, await _batch(context, missing, len(candidates)))
+            continue
+        left = width.most - len(candidates)
+        # Where a prompt costs more than all that is left to ask, one more round is the cheapest.
+        count = missing if prompt < left * each else left
+        candidates += _decode(context, await _batch(context, count, len(candidates)))
     spending.finish(width, len(candidates))
     return candidates
 
