@@ -99,8 +99,9 @@ def make_parameters(**values: Any) -> Parameters:
         )
     if parameters.width.adaptive and (parameters.sampling != "choices" or parameters.aggregate == "first"):
         raise ConfigurationError(
-            f"width={parameters.width.written} stops on a vote: it needs sampling=choices and an aggregate that "
-            f"votes (majority, critic), not sampling={parameters.sampling}, aggregate={parameters.aggregate}"
+            f"width={parameters.width.written} stops on a vote: it needs sampling=choices and an aggregate "
+            f"that votes (majority, critic), "
+            f"not sampling={parameters.sampling}, aggregate={parameters.aggregate}"
         )
     return parameters
 

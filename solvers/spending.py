@@ -42,7 +42,7 @@ class Spending:
         self._full_prompts = self._spent("input") / made * full_requests
 
     def finish(self, width: Width, candidates: int) -> None:
-        """Count the step's further requests, and what its full width would have cost beyond what was spent."""
+        """Count the step's further requests, and what full width would have cost beyond what was spent."""
         self._counters.extra_requests += self._counters.requests - self._requests - 1
         if width.adaptive:
             full = self._full_prompts + width.most * self.output / candidates

@@ -6,7 +6,8 @@ exercise, test and load the harness; its scores say nothing about any real model
 gains from them, it gains through the prompts and votes they really make.
 
 Model arguments (-M): latency (seconds per request), seed, choices (false: like providers that ignore
-num_choices), prefix_cache (true: its usage tells what of a prompt the sample sent before). Profiles: profiles.py.
+num_choices), prefix_cache (true: its usage tells what of a prompt the sample sent before). Profiles:
+profiles.py.
 """
 
 import weakref

@@ -1,4 +1,4 @@
-"""Token counts of the simulated endpoint: characters / 4; and a server's prefix cache, if it is to have one."""
+"""Token counts of the simulated endpoint: characters / 4, and a prefix cache if it is to have one."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -11,7 +11,7 @@ _DOCUMENTED: dict[tuple[str, str], int] = {}
 
 
 class PrefixCache:
-    """The prompts that one sample sent, of which a later request's beginning is served, message by message."""
+    """The prompts that one sample sent; they serve the beginning of later ones, message by message."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()
