@@ -98,7 +98,8 @@ def report(logs: tuple[Path, ...], output: Path | None, prices: Path | None) -> 
         rows = leaderboard(read_runs(*(logs or (Path("logs"),))), table)
     # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
     screen = console if console.is_terminal else Console(width=220)
-    for shown in [*rich_tables(rows, wide=screen.width >= WIDE), *part_tables(rows)]:
+    wide = screen.width >= WIDE
+    for shown in [*rich_tables(rows, wide), *part_tables(rows, wide)]:
         screen.print(shown)
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
     if output:

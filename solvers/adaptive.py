@@ -81,7 +81,7 @@ def confidence_in(votes: Sequence[int]) -> float:
     """
     leader, rival = _two(votes)
     draws = leader + rival + 1
-    return sum(comb(draws, k) for k in range(leader + 1)) / 2**draws
+    return sum(comb(draws, k) for k in range(leader + 1)) / (1 << draws)
 
 
 @dataclass(frozen=True)

@@ -108,24 +108,28 @@ _COST = [
     *("Run", "In", "Cached", "Out", "Reasoning", "Critic", "Width", "Saved"),
     *("s/step p50", "p95", "Model s/step", "$/sample", "$/run"),
 ]
+_COST_WIDE = ("Cached", "Reasoning", "Critic", "Width", "Saved", "Model s/step", "$/run")
+"""Columns that a narrow terminal doesn't get."""
 COST_TITLE = "cost and latency"
 STRATA_TITLE = "by similarity to the bank"
 CURVE_TITLE = "learning curve"
 
 
-def part_tables(rows: Sequence[Row]) -> list[Table]:
-    """For a terminal: the runs by similarity to the bank, and over the order they learned in, if any did."""
+def part_tables(rows: Sequence[Row], wide: bool = True) -> list[Table]:
+    """For a terminal: cost and latency, the runs by similarity to the bank, and learning curves."""
     found = []
     for title, board in boards(rows).items():
         for name, header, lines in _parts(board):
             table = Table(title=f"{title}, {name}")
-            for column in header:
+            shown = [n for n, column in enumerate(header) if wide or column not in _COST_WIDE]
+            for column in (header[n] for n in shown):
                 text = column in ("Run", "Nearest item")
                 table.add_column(column, justify="left" if text else "right", overflow="fold")
             for number, line in enumerate(lines):
                 again = number > 0 and lines[number - 1][0] == line[0]
                 last = number + 1 == len(lines) or lines[number + 1][0] != line[0]
-                table.add_row("" if again else line[0], *line[1:], end_section=last)
+                cells = ["" if again else line[0], *line[1:]]
+                table.add_row(*(cells[n] for n in shown), end_section=last)
             found.append(table)
     return found
 

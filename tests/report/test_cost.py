@@ -18,9 +18,10 @@ from kate_eval.report.runs import read_runs
 from kate_eval.report.tables import markdown
 from kate_eval.solvers.kate import baseline, kate, width
 from kate_eval.tasks.bfcl import bfcl
-from tests.conftest import Scripted, gold_answer, output
+from tests.conftest import Reply, Scripted, gold_answer, output
 
 BASE = {"categories": "multi_turn_base"}
+LS: Reply = [("ls", {"a": True})]
 GOOD = "mockllm/scripted: {input: 2, input_cache_read: 0.5, output: 8}\n"
 
 
@@ -182,7 +183,7 @@ def test_adaptive_runs_show_their_width_and_what_they_saved(run: Any, tmp_path: 
 
 
 def test_stated_intents_and_critics_are_roles_of_their_own(run: Any) -> None:
-    answers = Scripted(lambda messages, config: output(*["Done.", [("ls", {"a": True})]] * 2))
+    answers = Scripted(lambda messages, config: output("Done.", LS, LS, "Done."))
     log = run(bfcl(**BASE), answers.model(), kate(), limit=1)
     [sample] = log.samples
     tokens = sample.store[COUNTERS_KEY]["tokens"]

@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
+from itertools import cycle, product
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY
 from kate_eval.errors import ConfigurationError
 from kate_eval.solvers.adaptive import Rule, Width, confidence_in, read_width
 from kate_eval.solvers.kate import kate, width
+from kate_eval.solvers.online import online
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Reply, Scripted, output
 from tests.solvers.test_loop import LS, infos, only_sample
@@ -268,3 +270,19 @@ def test_once_the_vote_is_settled_what_still_runs_is_cancelled(run: Any, slow: t
     assert counters["cancelled"] == 3 * counters["steps"] == state.hung_up
     assert counters["requests"] == 7 * counters["steps"] == counters["candidates"]
     assert infos(sample, "decision")[0]["how"] == "confident"
+
+
+def test_a_limit_among_requests_side_by_side_is_still_a_limit(run: Any) -> None:
+    replies: Iterator[Reply] = cycle(["Done.", PWD, "Done.", "Done."])
+    script = Scripted(lambda messages, config: output(next(replies)))
+    solver = width(width="adaptive:4..16", aggregate="majority")
+    limits = {"sample_id": "multi_turn_base_1", "token_limit": 5 * 12 - 1}
+    [sample] = run(bfcl(categories="multi_turn_base"), script.model(), solver, **limits).samples
+    assert len(script.requests) >= 5 and sample.limit is not None
+    assert sample.scores["run_counters"].value["errored"] == 0
+
+
+def test_online_takes_it_too(tmp_path: Path) -> None:
+    online(memory=str(tmp_path / "memory"), width="adaptive:4..16", aggregate="majority")
+    with pytest.raises(ConfigurationError, match="adaptive:LOW"):
+        online(memory=str(tmp_path / "memory"), width="adaptive:8..4")
