@@ -176,6 +176,23 @@ def test_further_rounds_are_chosen_by_cost_and_a_sure_leader_is_played(
     assert counters["tokens_saved"] == ((16 - sum(rounds)) * 50 - prompt) * counters["steps"]
 
 
+def test_where_prompts_are_cached_single_requests_run_side_by_side(run: Any) -> None:
+    def answer(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        count = config.num_choices or 1
+        usage = ModelUsage(input_tokens=40, input_tokens_cache_read=960, output_tokens=50 * count)
+        made = output(*(["Done.", PWD, "Done.", "Done."] if count == 4 else ["Done."] * count))
+        return made.model_copy(update={"usage": usage})
+
+    script = Scripted(answer)
+    sample = play(run, script, aggregate="majority")
+    assert [config.num_choices for _, _, config in script.requests[:4]] == [4, None, None, None]
+    counters = sample.store[COUNTERS_KEY]
+    # Twice the three that settle it are asked for; as many as were answered count, the others are cancelled.
+    assert counters["requests"] + counters["cancelled"] == 7 * counters["steps"]
+    assert counters["candidates"] - 4 * counters["steps"] == counters["requests"] - counters["steps"]
+    assert counters["tokens"]["policy_cached"] == 960 * counters["requests"]
+
+
 def test_critics_decide_where_full_width_leaves_it_open(run: Any) -> None:
     def split(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         return output(*[LS, PWD] * ((config.num_choices or 1) // 2))
