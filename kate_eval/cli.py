@@ -81,18 +81,26 @@ def _installer() -> list[str]:
 @main.command()
 @click.argument("logs", type=click.Path(path_type=Path), nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write Markdown to this file.")
-def report(logs: tuple[Path, ...], output: Path | None) -> None:
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path),
+    help="YAML: model -> {input, input_cache_read, output} in dollars per million tokens.",
+)
+def report(logs: tuple[Path, ...], output: Path | None, prices: Path | None) -> None:
     """Print the leaderboard of the LOGS folders (by default ./logs)."""
+    from kate_eval.report.cost import read_prices
     from kate_eval.report.leaderboard import leaderboard
     from kate_eval.report.runs import read_runs
     from kate_eval.report.tables import EXPLANATION, WIDE, markdown, part_tables, rich_tables
 
+    table = read_prices(prices) if prices else None
     with console.status("Reading logs"):
-        rows = leaderboard(read_runs(*(logs or (Path("logs"),))))
+        rows = leaderboard(read_runs(*(logs or (Path("logs"),))), table)
     # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
     screen = console if console.is_terminal else Console(width=220)
-    for table in [*rich_tables(rows, wide=screen.width >= WIDE), *part_tables(rows)]:
-        screen.print(table)
+    wide = screen.width >= WIDE
+    for shown in [*rich_tables(rows, wide), *part_tables(rows, wide)]:
+        screen.print(shown)
     console.print(EXPLANATION, style="dim", markup=False, highlight=False)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)

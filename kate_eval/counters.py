@@ -6,9 +6,10 @@ The scorer below brings the counters into the log's results, beside the benchmar
 import logging
 import math
 from dataclasses import asdict, dataclass, field
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
+from typing import Literal
 
-from inspect_ai.model import ModelUsage
+from inspect_ai.model import ModelOutput, ModelUsage
 from inspect_ai.scorer import (
     Metric,
     SampleScore,
@@ -41,6 +42,10 @@ PROVENANCE_KEY = "kate:solver"
 """Store key: what the sample's solving depended on (parameters, prompts' hash, bank's hash)."""
 
 
+Role = Literal["policy", "critic", "intent", "judge"]
+"""What a request is for."""
+
+
 @dataclass
 class Counters:
     """Counts over one sample attempt."""
@@ -68,7 +73,7 @@ class Counters:
     votes: int = 0
     """Steps with more than one candidate."""
     requests: int = 0
-    """Requests to the policy and to critics."""
+    """Requests that were answered, in all roles."""
     extra_requests: int = 0
     """Requests beyond one a step: top-ups, perspectives, critics and their retries."""
     candidates: int = 0
@@ -77,16 +82,46 @@ class Counters:
     """Candidates whose calls could not be decoded, and critics' answers that could not be used."""
     outputs_left_out: int = 0
     """Environment outputs that later requests left out, because the context window was full."""
+    cancelled: int = 0
+    """Requests cancelled by adaptive width, because the vote was settled; their tokens are not known."""
+    tokens_saved: int = 0
+    """Estimate: what its full width would have cost beyond what adaptive width spent. The candidates that
+    were not asked for at the step's mean length, less the prompts of further rounds: it may be negative."""
     tokens: dict[str, int] = field(default_factory=dict)
-    """Tokens by role and direction: "policy_input", "critic_output", ..."""
+    """Tokens by role and direction: "policy_input", "critic_output", ... Of input (all of a prompt),
+    "cached" came from the server's prefix cache, where it tells; of output, "reasoning" was thought."""
+    step_ms: list[int] = field(default_factory=list)
+    """Milliseconds of each step, from its first request to its decision."""
+    model_ms: int = 0
+    """Milliseconds of all requests, as Inspect measures them: without waiting for a connection or a retry."""
 
-    def add_request(self, role: str, usage: ModelUsage | None) -> None:
-        """Count one request and its tokens."""
+    def add_request(self, role: Role, output: ModelOutput) -> None:
+        """Count one request, its time and its tokens."""
         self.requests += 1
-        if usage is not None:
-            for direction, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+        self.model_ms += round(1000 * (output.time or 0.0))
+        for direction, count in _directions(output.usage or ModelUsage()).items():
+            if count is not None:
                 key = f"{role}_{direction}"
                 self.tokens[key] = self.tokens.get(key, 0) + count
+
+    def tokens_of(self, direction: str) -> float:
+        """Tokens of a direction in all roles; nan where no server told."""
+        found = [count for key, count in self.tokens.items() if key.endswith(f"_{direction}")]
+        return sum(found) if found else math.nan
+
+
+def _directions(usage: ModelUsage) -> dict[str, int | None]:
+    return {
+        "input": prompt_tokens(usage),
+        "output": usage.output_tokens,
+        "cached": usage.input_tokens_cache_read,
+        "reasoning": usage.reasoning_tokens,
+    }
+
+
+def prompt_tokens(usage: ModelUsage) -> int:
+    """All input tokens; Inspect counts those that a cache served or took apart."""
+    return usage.input_tokens + (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
 
 
 def _ratio(part: int, whole: int) -> float:
@@ -139,18 +174,27 @@ def run_counters() -> Scorer:
     return score
 
 
-def _role_tokens(counters: Counters, role: str) -> int:
-    return sum(count for key, count in counters.tokens.items() if key.startswith(role))
+def _role_tokens(counters: Counters, role: Role) -> int:
+    return sum(counters.tokens.get(f"{role}_{direction}", 0) for direction in ("input", "output"))
 
 
 def _measured(counters: Counters) -> dict[str, float]:
     return {
         "requests": counters.requests,
         "extra_requests": counters.extra_requests,
+        "cancelled": counters.cancelled,
         "parse_failures": counters.parse_failures,
         "agreement_rate": _ratio(counters.agreements, counters.votes),
         "retrieval_hit_rate": _ratio(counters.hits, counters.searches) if counters.knowledge else math.nan,
+        "mean_width": _ratio(counters.candidates, counters.steps if counters.candidates else 0),
         "tokens_policy": _role_tokens(counters, "policy"),
         "tokens_critic": _role_tokens(counters, "critic"),
+        "tokens_other": _role_tokens(counters, "intent") + _role_tokens(counters, "judge"),
+        "tokens_input": counters.tokens_of("input"),
+        "tokens_cached": counters.tokens_of("cached"),
+        "tokens_output": counters.tokens_of("output"),
+        "tokens_reasoning": counters.tokens_of("reasoning"),
+        "tokens_saved": counters.tokens_saved,
+        "step_seconds": median(counters.step_ms) / 1000 if counters.step_ms else math.nan,
         "leaked": float(counters.leaked),
     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kate_eval.episode import Action
+from kate_eval.solvers.adaptive import Rule, ballots, confidence_in
 from kate_eval.solvers.candidate import Candidate, tally, vote_key
 from kate_eval.solvers.context import Context, gather
 from kate_eval.solvers.critic import Review, review
@@ -24,7 +25,8 @@ class Decision:
 
     Attributes:
         action: what is played.
-        how: "only" (one candidate, or one that could be decoded), "agreed", or the aggregator's name.
+        how: "only" (one candidate, or one that could be decoded), "agreed", "confident" (adaptive width's
+            leader), or the aggregator's name.
         evidence: votes and critics' answers, as JSON data for the transcript.
     """
 
@@ -47,6 +49,10 @@ async def decide(candidates: Sequence[Candidate], context: Context) -> Decision:
         context.counters.agreements += agreed
         # Where the others could not be decoded, there is nothing left to choose from either.
         return Decision(ranked[0][0].action, "agreed" if agreed else "only")
+    votes = ballots(candidates)
+    if context.parameters.width.adaptive and Rule(context.parameters.confidence).sure(votes):
+        evidence = {"votes": _votes(ranked), "confidence": round(confidence_in(votes), 4)}
+        return Decision(ranked[0][0].action, "confident", evidence)
     return await AGGREGATORS[context.parameters.aggregate](candidates, context)
 
 

@@ -1,9 +1,12 @@
 """What the parts of the loop share within one sample, and the one way they ask a model."""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import anyio
+import anyio.abc
 from inspect_ai.model import (
     CachePolicy,
     ChatMessage,
@@ -12,9 +15,9 @@ from inspect_ai.model import (
     ModelOutput,
 )
 from inspect_ai.tool import ToolInfo
-from inspect_ai.util import LimitExceededError, collect
+from inspect_ai.util import LimitExceededError, collect, span
 
-from kate_eval.counters import Counters
+from kate_eval.counters import Counters, Role
 from kate_eval.episode import Episode
 from kate_eval.errors import EndpointError
 from kate_eval.solvers.parameters import Parameters
@@ -43,7 +46,7 @@ class Context:
         tools: Sequence[ToolInfo],
         config: GenerateConfig,
         *,
-        critic: bool = False,
+        role: Role = "policy",
         variant: int = 0,
     ) -> ModelOutput:
         """One request, counted.
@@ -52,14 +55,14 @@ class Context:
             messages: the conversation to send.
             tools: the tools to offer.
             config: what differs from the model's own configuration.
-            critic: ask the model in the critic's role instead of the policy.
+            role: what is asked for; "critic" asks the model in that role, all others the policy.
             variant: number of the request among otherwise equal ones. It keeps a cache from answering
                 them all alike, and a fixed seed from making them all alike.
 
         Raises:
             EndpointError: the answer holds no choices.
         """
-        model = self.critic if critic else self.policy
+        model = self.critic if role == "critic" else self.policy
         own = model.config
         if variant:
             if own.seed is not None:
@@ -68,7 +71,7 @@ class Context:
                 config = config.model_copy(update={"cache": _scoped(own.cache, variant)})
         for _ in range(TRIES):
             output = await model.generate(self.window.fit(messages), tools=list(tools), config=config)
-            self.counters.add_request("critic" if critic else "policy", output.usage)
+            self.counters.add_request(role, output)
             left_out = self.window.shrink() if overflowed(output) else 0
             self.counters.outputs_left_out += left_out
             if not left_out:
@@ -86,8 +89,38 @@ def _scoped(cache: bool | CachePolicy, variant: int) -> CachePolicy:
 
 async def gather(*tasks: Awaitable[T]) -> list[T]:
     """Run in parallel; of several errors the one that tells most is raised, not a group of them."""
-    try:
+    with _one_error():
         return await collect(*tasks)
+
+
+async def race(
+    tasks: Sequence[Callable[[], Coroutine[Any, Any, T]]], enough: Callable[[Sequence[T]], bool]
+) -> list[T]:
+    """Run in parallel until the results that arrived are enough; what still runs then is cancelled.
+
+    Returns:
+        the results in the order in which they arrived. Cancelling a request closes its connection,
+        at which servers such as vLLM stop generating.
+    """
+    arrived: list[T] = []
+
+    async def run(number: int, group: anyio.abc.TaskGroup) -> None:
+        async with span(f"task-{number + 1}", type="task"):
+            arrived.append(await tasks[number]())
+        if enough(arrived):
+            group.cancel_scope.cancel()
+
+    with _one_error():
+        async with anyio.create_task_group() as group:
+            for number in range(len(tasks)):
+                group.start_soon(run, number, group)
+    return arrived
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    try:
+        yield
     except BaseExceptionGroup as group:
         leaves = list(_leaves(group))
         # A limit ends the sample with a score, so it must be seen as one.

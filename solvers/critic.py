@@ -78,7 +78,7 @@ async def review(candidates: Sequence[Candidate], context: Context, focus: str) 
     failures: list[str] = []
     for attempt in range(TRIES):
         config = GenerateConfig(temperature=0.0)
-        output = await context.ask(messages, [], config, critic=True, variant=attempt)
+        output = await context.ask(messages, [], config, role="critic", variant=attempt)
         context.counters.extra_requests += 1
         message = output.choices[0].message
         try:

@@ -1,9 +1,9 @@
 """A judge: a model that says whether a finished sample succeeded, where no checker may be asked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model
+from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput
 from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
 
 from kate_eval.solvers.candidate import as_json
@@ -23,13 +23,22 @@ class Verdict(BaseModel):
     reason: str = ""
 
 
-async def judge(messages: Sequence[ChatMessage], model: Model) -> Verdict | None:
-    """A model's verdict on a conversation; None if no try gave a usable one."""
+async def judge(
+    messages: Sequence[ChatMessage], model: Model, count: Callable[[ModelOutput], None]
+) -> Verdict | None:
+    """A model's verdict on a conversation; None if no try gave a usable one.
+
+    Args:
+        messages: the conversation.
+        model: the judge.
+        count: told of each answer.
+    """
     request = prompt("judge").substitute(conversation=_shown(messages))
     for attempt in range(TRIES):
         # The seed keeps a cache, and a server's own determinism, from giving the same unusable answer.
         config = GenerateConfig(temperature=0.0, seed=attempt or None)
         output = await model.generate([ChatMessageUser(content=request)], config=config)
+        count(output)
         verdict = read_verdict(output.completion) if output.choices else None
         if verdict is not None:
             return verdict

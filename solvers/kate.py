@@ -98,8 +98,9 @@ def memp(
 
 @solver
 def width(
-    width: int = 4,
+    width: int | str = 4,
     aggregate: str = "critic",
+    confidence: float = 0.95,
     sampling: str = "choices",
     layout: str = "multi-turn",
     show_reasoning: bool = True,
@@ -111,8 +112,9 @@ def width(
     """Several candidates at every step, aggregated into one action; no knowledge.
 
     Args:
-        width: candidates per step.
+        width: candidates per step: a number, or adaptive:4..16 for as many as the vote needs.
         aggregate: majority, critic, critic_majority, or first (a control).
+        confidence: in the leading candidate, at which adaptive width stops asking.
         sampling: choices (samples of one prompt) or perspectives (one sample of four prompts).
         layout: multi-turn or single-turn: the conversation as critics see it.
         show_reasoning: whether critics see the candidates' reasoning.
@@ -125,6 +127,7 @@ def width(
         make_parameters(
             width=width,
             aggregate=aggregate,
+            confidence=confidence,
             sampling=sampling,
             layout=layout,
             show_reasoning=show_reasoning,
@@ -147,8 +150,9 @@ def kate(
     budget: int | None = None,
     inject: str = "turn",
     allow_leakage: bool = False,
-    width: int = 4,
+    width: int | str = 4,
     aggregate: str = "critic",
+    confidence: float = 0.95,
     sampling: str = "choices",
     layout: str = "multi-turn",
     show_reasoning: bool = True,
@@ -169,8 +173,9 @@ def kate(
         budget: tokens for all experiences of a turn; the least similar are dropped first.
         inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
-        width: candidates per step.
+        width: candidates per step: a number, or adaptive:4..16 for as many as the vote needs.
         aggregate: majority, critic, critic_majority, or first (a control).
+        confidence: in the leading candidate, at which adaptive width stops asking.
         sampling: choices (samples of one prompt) or perspectives (one sample of four prompts).
         layout: multi-turn or single-turn: the conversation as critics see it.
         show_reasoning: whether critics see the candidates' reasoning.

@@ -3,6 +3,7 @@
 Everything a step was decided by goes into the transcript, so that `inspect view` explains it.
 """
 
+import time
 from collections.abc import Sequence, Set
 from dataclasses import asdict
 from typing import Any
@@ -99,7 +100,8 @@ async def _start_turn(context: Context, turn: Turn, injector: Injector | None) -
         return
 
     async def state_intent(text: str) -> str:
-        output = await context.ask([ChatMessageUser(content=text)], [], GenerateConfig(temperature=0.0))
+        config = GenerateConfig(temperature=0.0)
+        output = await context.ask([ChatMessageUser(content=text)], [], config, role="intent")
         counters.extra_requests += 1
         return output.choices[0].message.text
 
@@ -113,8 +115,10 @@ async def _start_turn(context: Context, turn: Turn, injector: Injector | None) -
 
 async def _step(context: Context) -> bool:
     """Play one step; True when the turn is over."""
+    began = time.monotonic()
     candidates = await SAMPLERS[context.parameters.sampling](context)
     decision = await decide(candidates, context)
+    context.counters.step_ms.append(round(1000 * (time.monotonic() - began)))
     if len(candidates) > 1:
         transcript().info(_decision_info(context, candidates, decision), source=SOURCE)
     context.counters.steps += 1

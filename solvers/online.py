@@ -8,6 +8,8 @@ with "judge" a model judges (--model-role judge=...), and nothing is known but t
 
 import logging
 import math
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from inspect_ai.model import get_model
 from inspect_ai.scorer import CORRECT, score
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from kate_eval.counters import COUNTERS_KEY
 from kate_eval.episode import OUTCOME_KEY, current_episode, settle
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
 from kate_eval.knowledge.acquire.learn import LEARNABLE, experience, learned_card
@@ -55,7 +58,7 @@ def online(
     select: str = "top",
     budget: int | None = None,
     inject: str = "turn",
-    width: int = 1,
+    width: int | str = 1,
     aggregate: str = "critic",
     one_call: bool = False,
     temperature: float | None = None,
@@ -75,7 +78,7 @@ def online(
         select: top, diverse or cover.
         budget: tokens for all experiences of a turn; the least similar are dropped first.
         inject: at every turn, or once in a sample.
-        width: candidates per step.
+        width: candidates per step, or adaptive:LOW..HIGH.
         aggregate: as of `width`, where there is more than one candidate.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates.
@@ -176,7 +179,7 @@ class Student:
     async def _learn(self, state: TaskState, context: Context, position: int) -> None:
         sample, epoch = str(state.sample_id), state.epoch
         info: dict[str, Any] = {"kind": "online", "position": position}
-        verdict = await self._verdict(state)
+        verdict = await self._verdict(state, context)
         if verdict is None:
             transcript().info(info | {"learned": "nothing: the sample was not judged"}, source=SOURCE)
             return
@@ -214,10 +217,12 @@ class Student:
             transcript().info({"kind": "online", "not_written": str(ex)}, source=SOURCE)
             return []
 
-    async def _verdict(self, state: TaskState) -> tuple[bool, str] | None:
+    async def _verdict(self, state: TaskState, context: Context) -> tuple[bool, str] | None:
         """Whether the sample succeeded, and why; None where that can't be said."""
         if self._feedback == "judge":
-            found = await judge(state.messages, get_model(role="judge"))
+            count = partial(context.counters.add_request, "judge")
+            found = await judge(state.messages, get_model(role="judge"), count)
+            state.store.set(COUNTERS_KEY, asdict(context.counters))
             return (found.success, found.reason) if found else None
         [verdict, *_] = await score(state)
         if isinstance(verdict.value, float) and math.isnan(verdict.value):

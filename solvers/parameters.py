@@ -5,10 +5,11 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from kate_eval.errors import ConfigurationError, unknown
 from kate_eval.hashes import texts_hash
+from kate_eval.solvers.adaptive import Width, read_width
 
 PROMPTS = Path(__file__).parent / "prompts"
 DEPTHS = ("state", "reflection", "intent")
@@ -38,8 +39,10 @@ class Parameters(BaseModel):
     """Knowledge at every user turn, or only at the first that asks something."""
     allow_leakage: bool = False
     """Evaluate entries that the bank was built from, and mark the log so."""
-    width: int = Field(default=1, ge=1, le=128)
-    """Candidates sampled per step."""
+    width: Width = Width(1, 1)
+    """Candidates sampled per step: a number, or adaptive:LOW..HIGH (adaptive.py)."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """With adaptive width: in the leading candidate, at which sampling stops."""
     sampling: str = "choices"
     """`width` samples of one prompt ("choices"), or one of each depth prompt and the plain one
     ("perspectives"): a name in `sample.SAMPLERS`."""
@@ -65,6 +68,15 @@ class Parameters(BaseModel):
             value = [name.strip() for name in value.split(",") if name.strip() not in ("", "none")]
         return tuple(value or ())
 
+    @field_validator("width", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Width:
+        return read_width(value)
+
+    @field_serializer("width")
+    def _write(self, width: Width) -> int | str:
+        return width.written
+
 
 def make_parameters(**values: Any) -> Parameters:
     """Check parameters as a user wrote them.
@@ -81,9 +93,15 @@ def make_parameters(**values: Any) -> Parameters:
         first = ex.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"Solver parameter {name}={first['input']!r}: {first['msg']}") from ex
-    if parameters.sampling == "choices" and parameters.width > 1 and parameters.temperature == 0:
+    if parameters.sampling == "choices" and parameters.width.most > 1 and parameters.temperature == 0:
         raise ConfigurationError(
             "width > 1 with temperature 0 samples the same candidate: use temperature > 0"
+        )
+    if parameters.width.adaptive and (parameters.sampling != "choices" or parameters.aggregate == "first"):
+        raise ConfigurationError(
+            f"width={parameters.width.written} stops on a vote: it needs sampling=choices and an aggregate "
+            f"that votes (majority, critic), "
+            f"not sampling={parameters.sampling}, aggregate={parameters.aggregate}"
         )
     return parameters
 

@@ -6,13 +6,14 @@ exercise, test and load the harness; its scores say nothing about any real model
 gains from them, it gains through the prompts and votes they really make.
 
 Model arguments (-M): latency (seconds per request), seed, choices (false: like providers that ignore
-num_choices). Profiles: profiles.py.
+num_choices), prefix_cache (true: its usage tells what of a prompt the sample sent before). Profiles:
+profiles.py.
 """
 
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -37,7 +38,7 @@ from kate_eval.endpoints.bfcl.player import BfclPlayer
 from kate_eval.endpoints.candidates import critic_request
 from kate_eval.endpoints.player import Player, Said
 from kate_eval.endpoints.profiles import profile_named
-from kate_eval.endpoints.usage import usage_of
+from kate_eval.endpoints.usage import PrefixCache, usage_of
 from kate_eval.endpoints.writer import written
 from kate_eval.episode import SAMPLE_KEY
 from kate_eval.errors import ConfigurationError, EndpointError, unknown
@@ -59,6 +60,14 @@ class Sample:
     mode: str
 
 
+@dataclass
+class Attempt:
+    """What a sample attempt asked so far: answers drawn per step, and prompts sent."""
+
+    drawn: Counter[tuple[Hashable, ...]] = field(default_factory=Counter)
+    sent: PrefixCache = field(default_factory=PrefixCache)
+
+
 class SimulatedAPI(ModelAPI):
     """A simulated model; its name is a profile's."""
 
@@ -71,6 +80,7 @@ class SimulatedAPI(ModelAPI):
         latency: float = 0.0,
         seed: int = 0,
         choices: bool = True,
+        prefix_cache: bool = False,
         **unexpected: Any,
     ) -> None:
         """Create the endpoint.
@@ -83,6 +93,7 @@ class SimulatedAPI(ModelAPI):
             latency: seconds to wait per request.
             seed: of all draws; runs with the same seed and prompts give the same answers.
             choices: whether num_choices is honoured.
+            prefix_cache: whether usage tells of a prefix cache, which holds what the sample sent before.
             unexpected: refused.
 
         Raises:
@@ -90,14 +101,16 @@ class SimulatedAPI(ModelAPI):
         """
         super().__init__(model_name, base_url, api_key, [], config)
         if unexpected:
-            raise unknown("simulated model argument", next(iter(unexpected)), ("latency", "seed", "choices"))
+            known = ("latency", "seed", "choices", "prefix_cache")
+            raise unknown("simulated model argument", next(iter(unexpected)), known)
         if latency < 0:
             raise ConfigurationError(f"The simulated latency must be 0 or more seconds, not {latency}.")
         self.profile = profile_named(model_name)
         self.latency = latency
         self.seed = seed
         self.choices = choices
-        self._drawn: dict[int, Counter[tuple[Hashable, ...]]] = {}
+        self.prefix_cache = prefix_cache
+        self._attempts: dict[int, Attempt] = {}
 
     def max_connections(self) -> int:
         """Nothing is overloaded by many requests."""
@@ -141,19 +154,19 @@ class SimulatedAPI(ModelAPI):
             return [0] * count
         if config.seed is not None:
             return list(range(config.seed, config.seed + count))
-        counter = self._counter()
+        counter = self._attempt().drawn
         start = counter[step]
         counter[step] += count
         return list(range(start, start + count))
 
-    def _counter(self) -> Counter[tuple[Hashable, ...]]:
-        """How many answers were drawn, per step of the running sample attempt (which owns the store)."""
+    def _attempt(self) -> Attempt:
+        """What is known of the running sample attempt (which owns the store)."""
         current = store()
         key = id(current)
-        if key not in self._drawn:
-            self._drawn[key] = Counter()
-            weakref.finalize(current, self._drawn.pop, key, None)
-        return self._drawn[key]
+        if key not in self._attempts:
+            self._attempts[key] = Attempt()
+            weakref.finalize(current, self._attempts.pop, key, None)
+        return self._attempts[key]
 
     def _message(self, said: Said) -> ChatMessageAssistant:
         content: list[Content] = [ContentText(text=said.text)] if said.text else []
@@ -174,7 +187,7 @@ class SimulatedAPI(ModelAPI):
         return ModelOutput(
             model=self._name,
             choices=[ChatCompletionChoice(message=m, stop_reason=_stop_reason(m)) for m in replies],
-            usage=usage_of(messages, tools, replies),
+            usage=usage_of(messages, tools, replies, self._attempt().sent if self.prefix_cache else None),
             metadata={"simulated": True, "profile": self.profile.name},
         )
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
 from kate_eval.appworld.scorer import LAYERS
 from kate_eval.counters import LOW_HIT_RATE
+from kate_eval.report.cost import Cost, Prices, cost_of
 from kate_eval.report.runs import Run, by_entry
 from kate_eval.stats import Estimate, paired_difference, weighted_mean
 
@@ -15,6 +16,7 @@ BASELINE = "baseline"
 _DEFAULTS: dict[str, object] = {
     "allow_leakage": False,
     "aggregate": "critic",
+    "confidence": 0.95,
     "depth": "none",
     "inject": "turn",
     "k": 3,
@@ -56,6 +58,7 @@ class Row:
         errors: samples that could not be scored, or are missing from the log.
         flags: what makes the row not like for like.
         baseline: the run that it is compared with.
+        cost: tokens, seconds and dollars.
     """
 
     run: Run
@@ -68,11 +71,17 @@ class Row:
     errors: int
     flags: Sequence[str] = field(default_factory=tuple)
     baseline: Run | None = None
+    cost: Cost | None = None
 
 
-def leaderboard(runs: Sequence[Run]) -> list[Row]:
-    """All runs as rows, in the order given."""
-    return [_row(run, runs) for run in runs]
+def leaderboard(runs: Sequence[Run], prices: Prices | None = None) -> list[Row]:
+    """All runs as rows, in the order given.
+
+    Args:
+        runs: the runs.
+        prices: of models; by default those that the logs note.
+    """
+    return [replace(_row(run, runs), cost=cost_of(run, prices or {})) for run in runs]
 
 
 def _row(run: Run, runs: Sequence[Run]) -> Row:

@@ -4,7 +4,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +17,7 @@ from inspect_ai.log import (
     read_eval_log_sample,
     read_eval_log_sample_summaries,
 )
+from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import CORRECT
 
 from kate_eval.errors import ConfigurationError
@@ -41,6 +42,10 @@ class SampleRow:
         error: why it failed, if it failed.
         nearest: similarity of the bank's item that is nearest to any of its turns; None without a bank.
         position: place in the order in which an online run learned, from 1; None in other runs.
+        usage: model -> what it used.
+        roles: role -> tokens, as solvers count them; empty in logs that don't tell.
+        step_ms: milliseconds of each step; empty in logs that don't tell.
+        model_ms: milliseconds of all requests.
     """
 
     entry: str
@@ -53,6 +58,10 @@ class SampleRow:
     error: str | None
     nearest: float | None = None
     position: int | None = None
+    usage: dict[str, ModelUsage] = field(default_factory=dict)
+    roles: dict[str, int] = field(default_factory=dict)
+    step_ms: tuple[int, ...] = ()
+    model_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,8 @@ class Run:
     expected: int
     """Samples x epochs that the run was to play."""
     samples: tuple[SampleRow, ...]
+    usage: dict[str, ModelUsage] = field(default_factory=dict)
+    """Model -> what all attempts of all samples used, as the log's header has it."""
 
     @property
     def benchmark(self) -> Benchmark:
@@ -172,6 +183,7 @@ def _run(file: str, log: EvalLog, summaries: list[EvalSampleSummary]) -> Run:
         epochs=log.eval.config.epochs or 1,
         expected=_expected(log),
         samples=tuple(_sample(file, summary, benchmark.scorer) for summary in summaries),
+        usage=dict(log.stats.model_usage),
     )
 
 
@@ -201,31 +213,50 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str) -> SampleRow:
         observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
     counted = scores.get("run_counters")
     counters = counted.value if counted and isinstance(counted.value, dict) else {}
-    kept = (counted.metadata if counted else None) or {}
+    kept = _kept(file, summary)
     return SampleRow(
         entry=str(summary.id),
         observed=observed,
         broken_gold=bool(summary.metadata.get("broken_gold")),
         counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
-        provenance=_provenance(file, summary, kept),
+        provenance=found if isinstance(found := kept.get("provenance"), dict) else {},
         details=(verdict.metadata if verdict else None) or {},
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
         error=summary.error or (None if observed else "not scored"),
         nearest=_finite(kept.get("nearest")),
         position=kept["position"] if isinstance(kept.get("position"), int) else None,
+        usage=dict(summary.model_usage),
+        roles=_roles(kept.get("tokens")),
+        step_ms=_steps(kept.get("step_ms")),
+        model_ms=kept["model_ms"] if isinstance(kept.get("model_ms"), int) else None,
     )
+
+
+def _roles(tokens: Any) -> dict[str, int]:
+    """Tokens by role from those by role and direction; cached and reasoning ones are part of the others."""
+    found: dict[str, int] = defaultdict(int)
+    for key, count in tokens.items() if isinstance(tokens, dict) else ():
+        role, _, direction = str(key).rpartition("_")
+        if direction in ("input", "output") and isinstance(count, int):
+            found[role] += count
+    return dict(found)
+
+
+def _steps(found: Any) -> tuple[int, ...]:
+    return tuple(ms for ms in found if isinstance(ms, int)) if isinstance(found, list) else ()
 
 
 def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _provenance(file: str, summary: EvalSampleSummary, kept: dict[str, Any]) -> dict[str, Any]:
-    """What the solving depended on; summaries leave it out where it is over a kilobyte."""
-    found = kept.get("provenance")
-    if isinstance(found, str):
+def _kept(file: str, summary: EvalSampleSummary) -> dict[str, Any]:
+    """What run_counters keeps; summaries leave out what is over a kilobyte, such as very many steps."""
+    counted = (summary.scores or {}).get("run_counters")
+    kept = (counted.metadata if counted else None) or {}
+    if any(isinstance(kept.get(name), str) for name in ("provenance", "step_ms")):
         large = {"messages", "events", "store", "attachments"}
         sample = read_eval_log_sample(file, summary.id, summary.epoch, exclude_fields=large)
         counted = (sample.scores or {}).get("run_counters")
-        found = ((counted.metadata if counted else None) or {}).get("provenance")
-    return found if isinstance(found, dict) else {}
+        kept = (counted.metadata if counted else None) or {}
+    return kept

@@ -104,23 +104,32 @@ def _rich_table(title: str, rows: Sequence[Row], wide: bool) -> Table:
 _PART = ["n", "Score", "Baseline", "vs baseline"]
 _STRATA = ["Run", "Nearest item", *_PART]
 _CURVE = ["Run", "Positions", "n", "Score", "So far", "Baseline", "So far vs baseline"]
+_COST = [
+    *("Run", "In", "Cached", "Out", "Reasoning", "Critic", "Width", "Saved"),
+    *("s/step p50", "p95", "Model s/step", "$/sample", "$/run"),
+]
+_COST_WIDE = ("Cached", "Reasoning", "Critic", "Width", "Saved", "Model s/step", "$/run")
+"""Columns that a narrow terminal doesn't get."""
+COST_TITLE = "cost and latency"
 STRATA_TITLE = "by similarity to the bank"
 CURVE_TITLE = "learning curve"
 
 
-def part_tables(rows: Sequence[Row]) -> list[Table]:
-    """For a terminal: the runs by similarity to the bank, and over the order they learned in, if any did."""
+def part_tables(rows: Sequence[Row], wide: bool = True) -> list[Table]:
+    """For a terminal: cost and latency, the runs by similarity to the bank, and learning curves."""
     found = []
     for title, board in boards(rows).items():
         for name, header, lines in _parts(board):
             table = Table(title=f"{title}, {name}")
-            for column in header:
+            shown = [n for n, column in enumerate(header) if wide or column not in _COST_WIDE]
+            for column in (header[n] for n in shown):
                 text = column in ("Run", "Nearest item")
                 table.add_column(column, justify="left" if text else "right", overflow="fold")
             for number, line in enumerate(lines):
                 again = number > 0 and lines[number - 1][0] == line[0]
                 last = number + 1 == len(lines) or lines[number + 1][0] != line[0]
-                table.add_row("" if again else line[0], *line[1:], end_section=last)
+                cells = ["" if again else line[0], *line[1:]]
+                table.add_row(*(cells[n] for n in shown), end_section=last)
             found.append(table)
     return found
 
@@ -136,8 +145,25 @@ def _parts(board: Sequence[Row]) -> list[tuple[str, list[str], list[list[str]]]]
         for row in board
         for point in curve(row)
     ]
-    tables = [(STRATA_TITLE, _STRATA, strata), (CURVE_TITLE, _CURVE, points)]
+    costs = [[_name(row), *_cost_cells(row)] for row in board if row.cost and row.run.usage]
+    tables = [(COST_TITLE, _COST, costs), (STRATA_TITLE, _STRATA, strata), (CURVE_TITLE, _CURVE, points)]
     return [(title, header, lines) for title, header, lines in tables if lines]
+
+
+def _cost_cells(row: Row) -> list[str]:
+    cost, means = row.cost, row.means
+    if cost is None:
+        return ["-"] * (len(_COST) - 1)
+    each = None if cost.dollars is None or not row.run.samples else cost.dollars / len(row.run.samples)
+    adaptive = "adaptive" in str(row.run.parameters.get("width"))
+    tokens = (cost.input, cost.cached, cost.output, cost.reasoning, cost.roles.get("critic"))
+    return [
+        *(_number(value, ",.0f") for value in tokens),
+        _number(means.get("mean_width")),
+        _number(means.get("tokens_saved"), ",.0f") if adaptive else "-",
+        *(_number(value, ".2f") for value in (cost.p50, cost.p95, cost.model)),
+        *(_number(value, ".4g") for value in (each, cost.dollars)),
+    ]
 
 
 def _part_cells(found: Part) -> list[str]:
@@ -198,6 +224,15 @@ EXPLANATION = (
 )
 
 PART_EXPLANATIONS = {
+    COST_TITLE: (
+        "Tokens are means per sample over all models: prompts (of them from the server's prefix cache, where "
+        'it tells), output (of it reasoning, where it tells), and input and output of critics. "Width" is '
+        'the mean number of candidates a step, "Saved" an estimate of the tokens that adaptive width saved '
+        "against its full width. Seconds go from a step's first request to its decision, over all steps of "
+        'the run; "Model s/step" is the time of its requests alone, each counted. Dollars need prices: '
+        "`kate report --prices FILE`, or `--model-cost-config` when it ran. Of simulated models neither "
+        "seconds nor dollars mean anything."
+    ),
     STRATA_TITLE: (
         "A sample counts by the bank's item that is most similar to any of its turns (TF-IDF, whatever "
         "the bank's embedder): a gain that lies in duplicates alone is repetition. Scores are plain means "
