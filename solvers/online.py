@@ -58,6 +58,7 @@ def online(
     aggregate: str = "critic",
     one_call: bool = False,
     temperature: float | None = None,
+    recover: bool = True,
 ) -> Solver:
     """Plays samples one after another, and learns from each.
 
@@ -78,6 +79,7 @@ def online(
         aggregate: as of `width`.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates.
+        recover: as of `kate`.
 
     Raises:
         ConfigurationError: a parameter can't be used.
@@ -100,6 +102,7 @@ def online(
         aggregate=aggregate if width > 1 else "first",
         one_call=one_call,
         temperature=temperature,
+        recover=recover,
     )
     for form in parameters.knowledge:
         if form not in LEARNABLE:

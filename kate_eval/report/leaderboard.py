@@ -22,6 +22,7 @@ _DEFAULTS: dict[str, object] = {
     "layout": "multi-turn",
     "match": "embedder",
     "one_call": True,
+    "recover": True,
     "sampling": "choices",
     "select": "top",
     "show_reasoning": True,
@@ -179,6 +180,11 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append(f"partial: {asked} of {entries} entries")
     if baseline is not None and baseline.generation != run.generation:
         flags.append("baseline ran with other generation settings")
+    # Runs of before there was a recovery have no such parameter, and none was done.
+    if baseline is not None and _recovers(baseline) != _recovers(run):
+        flags.append("baseline ran with another setting of recover")
+    if means.get("recovered"):
+        flags.append(f"{means['recovered']:.1f} answers a sample had calls that the server left unread")
     open_layers = sorted({name for s in run.samples for name in _uncontained(s.details)})
     if open_layers:
         flags.append(f"code ran without: {', '.join(open_layers)}")
@@ -189,6 +195,10 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
     if run.solver not in (BASELINE, "nearest") and baseline is None:
         flags.append("no baseline of this model on these entries")
     return tuple(flags)
+
+
+def _recovers(run: Run) -> bool:
+    return bool(run.parameters.get("recover", False))
 
 
 def _uncontained(details: Mapping[str, Any]) -> set[str]:
