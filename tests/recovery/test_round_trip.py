@@ -125,6 +125,20 @@ def test_what_is_cut_off_is_no_call_or_a_complete_one(
     assert found is None or [repr(call) for call in found.calls] == whole[: len(found.calls)]
 
 
+def _as_documented(calls: list[Call], episode: BfclEpisode) -> bool:
+    documented = {tool.name: tool.parameters.properties for tool in episode.tools}
+    kinds = [
+        (documented[call.name][key].type, value)
+        for call in calls
+        for key, value in call.arguments.items()
+        if key in documented[call.name]
+    ]
+    right = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    return all(value is None or isinstance(value, right[str(kind)]) for kind, value in kinds) and len(
+        kinds
+    ) == sum(len(call.arguments) for call in calls)
+
+
 @pytest.mark.parametrize("category", sorted(CATEGORIES))
 def test_all_gold_is_read_back_from_every_form(category: str) -> None:
     for entry in load_category(category):
@@ -138,6 +152,8 @@ def test_all_gold_is_read_back_from_every_form(category: str) -> None:
         for turn in filter(None, turns):
             calls = [Call(episode.tool_name(call.name), call.arguments) for call in turn]
             for form in writing.FORMS:
+                if form in writing.TYPED_BY_SCHEMA and not _as_documented(calls, episode):
+                    continue  # a dozen gold values are not of their documented type, which is all this form has
                 assert same(find_calls(form(calls), offered), calls), (entry.id, form(calls))
             # The documented names, as models write them who read the question's own.
             assert same(find_calls(writing.hermes(turn), offered), calls)

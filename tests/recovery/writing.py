@@ -136,3 +136,4 @@ MARKED: list[Form] = [
 ]
 OBJECTS: list[Form] = [json_list, json_fenced, json_openai, json_trailing_commas]
 FORMS: list[Form] = [*MARKED, *OBJECTS, pythonic]
+TYPED_BY_SCHEMA: list[Form] = [qwen_coder, qwen_coder_without_the_first_tag]
