@@ -1,4 +1,4 @@
-"""The forms in which models write calls, one after another: objects, lists, Python calls, names with objects, XML.
+"""The forms in which models write calls, one after another: objects, lists, Python calls, names, XML.
 
 What each family's template asks for, as the templates and the parsers of inference servers have it.
 """

@@ -1,4 +1,4 @@
-"""What may be called: the tools offered now, and how a written name and written arguments become a call of one."""
+"""What may be called: the tools offered now, and how what is written becomes a call of one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -69,7 +69,9 @@ class Offered:
         """
         tool = self._tool(name)
         documented = tool.parameters.properties
-        return Call(tool.name, {key: _typed(text, documented.get(key), budget) for key, text in texts.items()})
+        return Call(
+            tool.name, {key: _typed(text, documented.get(key), budget) for key, text in texts.items()}
+        )
 
     def _tool(self, name: object) -> ToolInfo:
         if isinstance(name, str):

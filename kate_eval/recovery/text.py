@@ -164,4 +164,3 @@ class _Scan:
         self._mark = self._mark or mark[0] or "<function="
         self._quoted = self._quoted or self._fences % 2 == 1
         return True
-

@@ -74,7 +74,9 @@ def test_raw_calls_are_played_and_counted(run: Any, url: str) -> None:
     first = next(message for message in sample.messages if message.role == "assistant")
     assert "<tool_call>" in first.metadata[WRITTEN] and "<tool_call>" not in first.text
     assert first.tool_calls and first.text == "On it."
-    ids = [c.id for message in sample.messages if message.role == "assistant" for c in message.tool_calls or []]
+    ids = [
+        c.id for message in sample.messages if message.role == "assistant" for c in message.tool_calls or []
+    ]
     assert len(ids) == len(set(ids))
 
 

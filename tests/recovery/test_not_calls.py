@@ -27,15 +27,15 @@ NEGATIVES = {
     "object within a sentence": f"The call {LS} lists hidden files too.",
     "object before prose": f"{LS}\nlists hidden files too.",
     "object in a fence before prose": f"For example:\n```json\n{LS}\n```\nShall I do that?",
-    "marked example in a fence": f"Tools are called like so:\n```\n<tool_call>{LS}</tool_call>\n```\nShall I?",
+    "marked example in a fence": f"Tools are called like so:\n```\n<tool_call>{LS}</tool_call>\n```\nShall I?",  # noqa: E501
     "marked example in backticks": f"Tools are called like `<tool_call>{LS}</tool_call>` here.",
     "a mark alone": "I use <tool_call> tags, <|python_tag|> and [TOOL_CALLS] for that.",
     "data": '{"files": ["a.txt"], "count": 1}',
     "data with a name": '{"name": "ls", "size": 12}',
-    "a tool's document": '{"name": "ls", "description": "lists", "parameters": {"type": "dict", "properties": {}}}',
+    "a tool's document": '{"name": "ls", "description": "lists", "parameters": {"type": "dict", "properties": {}}}',  # noqa: E501
     "a tool's schema": '{"name": "ls", "parameters": {"type": "object", "properties": {"a": {}}}}',
     "unknown tool": '<tool_call>{"name": "rm_rf", "arguments": {}}</tool_call>',
-    "one unknown of two": f'<tool_call>{LS}</tool_call><tool_call>{{"name": "no", "arguments": {{}}}}</tool_call>',
+    "one unknown of two": f'<tool_call>{LS}</tool_call><tool_call>{{"name": "no", "arguments": {{}}}}</tool_call>',  # noqa: E501
     "hostile name": "[__import__('os').system('touch hacked')]",
     "hostile value": "[ls(a=__import__('os').system('touch hacked'))]",
     "an expression": "[ls(a=1 + 1)]",
@@ -54,7 +54,7 @@ NEGATIVES = {
     "cut off, then closed": '<tool_call>{"name": "cd", "arguments": {"folder": "a"</tool_call>',
     "cut off in a parameter": "<tool_call><function=cd><parameter=folder>docu",
     "cut off after a parameter": "<tool_call><function=cd><parameter=folder>docu</parameter>",
-    "a parameter in another": "<function=mv><parameter=source>a<parameter=destination>b</parameter></function>",
+    "a parameter in another": "<function=mv><parameter=source>a<parameter=destination>b</parameter></function>",  # noqa: E501
     "thinking": f"<think><tool_call>{LS}</tool_call></think>Done.",
     "thinking without a beginning": f"<tool_call>{LS}</tool_call></think>Done.",
     "thinking without an end": f"<think>Maybe <tool_call>{LS}</tool_call>",
@@ -93,8 +93,20 @@ def test_what_is_no_call_stays_text(text: str) -> None:
 
 def test_the_same_things_as_calls_are_calls() -> None:
     """The negatives above fail for their own reasons, not for want of tools."""
-    for text in (LS, f"<tool_call>{LS}</tool_call>", "[ls(a=True)]", "[cd(folder='folder')]", "```\nls()\n```"):
+    for text in (
+        LS,
+        f"<tool_call>{LS}</tool_call>",
+        "[ls(a=True)]",
+        "[cd(folder='folder')]",
+        "```\nls()\n```",
+    ):
         assert find(text) is not None, text
+
+
+QUESTIONS_THAT_ARE_CALLS = {
+    ("simple_python_297", "music.theory.chordProgression(progression=['I', 'V', 'vi', 'IV'])")
+}
+"""The user's whole message is the call: nothing tells it from a model's."""
 
 
 @pytest.mark.parametrize("category", sorted(CATEGORIES))
@@ -102,7 +114,8 @@ def test_no_text_of_the_benchmark_is_taken_for_calls(category: str) -> None:
     for entry in load_category(category):
         tools, _ = offered(entry)
         for text in texts(entry):
-            assert find_calls(text, tools) is None, (entry.id, text)
+            if (entry.id, text) not in QUESTIONS_THAT_ARE_CALLS:
+                assert find_calls(text, tools) is None, (entry.id, text)
 
 
 def texts(entry: Entry) -> Iterator[str]:
@@ -127,9 +140,42 @@ def texts(entry: Entry) -> Iterator[str]:
 
 _PIECES = st.sampled_from(
     [
-        *("<tool_call>", "</tool_call>", "<think>", "</think>", "<function=ls>", "</function>", "<parameter=a>"),
-        *("</parameter>", "<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", "```json\n", "```", "<｜tool▁call▁begin｜>"),
-        *("ls", "rm", "(", ")", "a=", "{", "}", "[", "]", '"name": "ls"', '"arguments": ', ", ", '"', "'", "\\", "\n"),
+        *(
+            "<tool_call>",
+            "</tool_call>",
+            "<think>",
+            "</think>",
+            "<function=ls>",
+            "</function>",
+            "<parameter=a>",
+        ),
+        *(
+            "</parameter>",
+            "<|python_tag|>",
+            "[TOOL_CALLS]",
+            "[ARGS]",
+            "```json\n",
+            "```",
+            "<｜tool▁call▁begin｜>",
+        ),
+        *(
+            "ls",
+            "rm",
+            "(",
+            ")",
+            "a=",
+            "{",
+            "}",
+            "[",
+            "]",
+            '"name": "ls"',
+            '"arguments": ',
+            ", ",
+            '"',
+            "'",
+            "\\",
+            "\n",
+        ),
         *("1", "true", "None", "-", "\ud83d", "\x00", " "),
     ]
 )
@@ -146,11 +192,60 @@ def test_any_text_is_read_without_an_error_and_names_only_what_is_offered(text: 
 
 UNITS = [
     *("<tool_call>", "<tool_call>{", '<tool_call>{"', "<tool_call>[", "</think><tool_call>{'a':", "<think>"),
-    *("</think>", "</think><function=ls><parameter=a>", "<function=ls>", "<function=ls><parameter=a>1</parameter>"),
-    *("`", "```", "```json\n", "```json\n{", "```\n\n", " ", "\n", "{\n", "[\n", "[{", '{"a":', "ls(a=", "ls(", "ls "),
-    *("(", "'", '"', "\\", '"\\', "'\\'", "-", "9", "1,", "[1],", "</tool_call>", "</tool_call> ", "<", "[", "{}", "{},\n"),
-    *("[TOOL_CALLS]ls", "[TOOL_CALLS]ls{}", "<|python_tag|>", LS + "\n", f"<tool_call>{LS}", "[ls(a=True)],", "a.b-"),
-    *("<｜tool▁call▁begin｜>function<｜tool▁sep｜>ls\n", f"</think><tool_call>{LS}", "<function=ls></function>"),
+    *(
+        "</think>",
+        "</think><function=ls><parameter=a>",
+        "<function=ls>",
+        "<function=ls><parameter=a>1</parameter>",
+    ),
+    *(
+        "`",
+        "```",
+        "```json\n",
+        "```json\n{",
+        "```\n\n",
+        " ",
+        "\n",
+        "{\n",
+        "[\n",
+        "[{",
+        '{"a":',
+        "ls(a=",
+        "ls(",
+        "ls ",
+    ),
+    *(
+        "(",
+        "'",
+        '"',
+        "\\",
+        '"\\',
+        "'\\'",
+        "-",
+        "9",
+        "1,",
+        "[1],",
+        "</tool_call>",
+        "</tool_call> ",
+        "<",
+        "[",
+        "{}",
+        "{},\n",
+    ),
+    *(
+        "[TOOL_CALLS]ls",
+        "[TOOL_CALLS]ls{}",
+        "<|python_tag|>",
+        LS + "\n",
+        f"<tool_call>{LS}",
+        "[ls(a=True)],",
+        "a.b-",
+    ),
+    *(
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>ls\n",
+        f"</think><tool_call>{LS}",
+        "<function=ls></function>",
+    ),
 ]
 
 

@@ -48,7 +48,11 @@ def json_fenced(calls: Calls) -> str:
 def json_openai(calls: Calls) -> str:
     return json.dumps(
         [
-            {"id": f"c{n}", "type": "function", "function": {"name": c.name, "arguments": json.dumps(c.arguments)}}
+            {
+                "id": f"c{n}",
+                "type": "function",
+                "function": {"name": c.name, "arguments": json.dumps(c.arguments)},
+            }
             for n, c in enumerate(calls)
         ]
     )
@@ -99,12 +103,14 @@ def mistral_named(calls: Calls) -> str:
 
 
 def mistral_args(calls: Calls) -> str:
-    return "".join(f"[TOOL_CALLS]{call.name}[CALL_ID]a1b2c3d4e[ARGS]{json.dumps(call.arguments)}" for call in calls)
+    return "".join(
+        f"[TOOL_CALLS]{call.name}[CALL_ID]a1b2c3d4e[ARGS]{json.dumps(call.arguments)}" for call in calls
+    )
 
 
 def deepseek(calls: Calls) -> str:
     inner = "\n".join(
-        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{call.name}\n```json\n{json.dumps(call.arguments)}\n```<｜tool▁call▁end｜>"
+        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{call.name}\n```json\n{json.dumps(call.arguments)}\n```<｜tool▁call▁end｜>"  # noqa: E501
         for call in calls
     )
     return f"<｜tool▁calls▁begin｜>{inner}<｜tool▁calls▁end｜><｜end▁of▁sentence｜>"
@@ -112,7 +118,8 @@ def deepseek(calls: Calls) -> str:
 
 def deepseek_short(calls: Calls) -> str:
     inner = "".join(
-        f"<｜tool▁call▁begin｜>{call.name}<｜tool▁sep｜>{json.dumps(call.arguments)}<｜tool▁call▁end｜>" for call in calls
+        f"<｜tool▁call▁begin｜>{call.name}<｜tool▁sep｜>{json.dumps(call.arguments)}<｜tool▁call▁end｜>"
+        for call in calls
     )
     return f"<｜tool▁calls▁begin｜>{inner}<｜tool▁calls▁end｜>"
 
