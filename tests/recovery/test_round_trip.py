@@ -45,7 +45,7 @@ def offers(draw: st.DrawFn) -> tuple[Offered, list[Call]]:
             name=name,
             description="",
             parameters=ToolParams(
-                properties={key: JSONSchema(type=kind) for key, kind in schema.items()},  # type: ignore[arg-type]  # noqa: E501
+                properties={key: JSONSchema(type=kind) for key, kind in schema.items()},  # type: ignore[arg-type]
                 required=list(schema),
             ),
         )
@@ -72,7 +72,7 @@ def same(found: Found | None, calls: list[Call]) -> bool:
     return found is not None and [repr(c) for c in found.calls] == [repr(c) for c in calls]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @pytest.mark.parametrize("form", writing.FORMS, ids=lambda form: form.__name__)
 @given(offer=offers())
 def test_every_form_is_read_back_exactly(form: writing.Form, offer: tuple[Offered, list[Call]]) -> None:
@@ -80,7 +80,7 @@ def test_every_form_is_read_back_exactly(form: writing.Form, offer: tuple[Offere
     assert same(find_calls(form(calls), offered), calls)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @pytest.mark.parametrize("form", writing.FORMS, ids=lambda form: form.__name__)
 @given(offer=offers(), thought=st.sampled_from(["", "I could use ls(). Or {'a': 1}."]))
 def test_thinking_is_told_apart(form: writing.Form, offer: tuple[Offered, list[Call]], thought: str) -> None:
@@ -93,7 +93,7 @@ def test_thinking_is_told_apart(form: writing.Form, offer: tuple[Offered, list[C
         assert [t.startswith(thought) for t in found.thoughts] == [True]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @pytest.mark.parametrize("form", writing.MARKED, ids=lambda form: form.__name__)
 @given(offer=offers())
 def test_text_around_marks_is_kept(form: writing.Form, offer: tuple[Offered, list[Call]]) -> None:
@@ -104,7 +104,7 @@ def test_text_around_marks_is_kept(form: writing.Form, offer: tuple[Offered, lis
         assert found is not None and found.text.split() == ["I'll", "look", "(first).", "That", "is", "all."]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @pytest.mark.parametrize("form", writing.OBJECTS, ids=lambda form: form.__name__)
 @given(offer=offers())
 def test_text_before_objects_is_kept(form: writing.Form, offer: tuple[Offered, list[Call]]) -> None:
@@ -115,7 +115,7 @@ def test_text_before_objects_is_kept(form: writing.Form, offer: tuple[Offered, l
     assert found is None or found.text == "I'll look (first)."
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @pytest.mark.parametrize("form", writing.FORMS, ids=lambda form: form.__name__)
 @given(offer=offers(), data=st.data())
 def test_what_is_cut_off_is_no_call_or_a_complete_one(

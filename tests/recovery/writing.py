@@ -110,7 +110,7 @@ def mistral_args(calls: Calls) -> str:
 
 def deepseek(calls: Calls) -> str:
     inner = "\n".join(
-        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{call.name}\n```json\n{json.dumps(call.arguments)}\n```<｜tool▁call▁end｜>"  # noqa: E501
+        f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{call.name}\n```json\n{json.dumps(call.arguments)}\n```<｜tool▁call▁end｜>"
         for call in calls
     )
     return f"<｜tool▁calls▁begin｜>{inner}<｜tool▁calls▁end｜><｜end▁of▁sentence｜>"
