@@ -136,7 +136,7 @@ def _as_documented(calls: list[Call], episode: BfclEpisode) -> bool:
         for key, value in call.arguments.items()
         if key in documented[call.name]
     ]
-    right = {
+    right: dict[str, Any] = {
         "string": str,
         "integer": int,
         "number": (int, float),
