@@ -80,6 +80,8 @@ class Counters:
     """Candidate actions received."""
     parse_failures: int = 0
     """Candidates whose calls could not be decoded, and critics' answers that could not be used."""
+    recovered: int = 0
+    """Candidates whose calls the server left in the text, and which were read from there."""
     outputs_left_out: int = 0
     """Environment outputs that later requests left out, because the context window was full."""
     cancelled: int = 0
@@ -184,6 +186,7 @@ def _measured(counters: Counters) -> dict[str, float]:
         "extra_requests": counters.extra_requests,
         "cancelled": counters.cancelled,
         "parse_failures": counters.parse_failures,
+        "recovered": counters.recovered,
         "agreement_rate": _ratio(counters.agreements, counters.votes),
         "retrieval_hit_rate": _ratio(counters.hits, counters.searches) if counters.knowledge else math.nan,
         "mean_width": _ratio(counters.candidates, counters.steps if counters.candidates else 0),

@@ -9,6 +9,7 @@ from typing import Any
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning
 
 from kate_eval.episode import Action, Call, Episode, plain
+from kate_eval.recovery import recover
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Candidate:
     reasoning: str
     key: str
     """Equal for candidates that do the same: all replies have "", undecodable ones "!"."""
+    recovered: str | None = None
+    """What its calls were found by, if they were read from raw text (kate_eval.recovery)."""
 
     def describe(self) -> dict[str, Any]:
         """The candidate as JSON data, as critics and the transcript see it."""
@@ -32,13 +35,30 @@ def shown_calls(calls: Sequence[Call]) -> list[dict[str, Any]]:
     return [{"name": call.name, "arguments": plain(call.arguments)} for call in calls]
 
 
-def make_candidate(message: ChatMessageAssistant, episode: Episode, one_call: bool) -> Candidate:
-    """Decode a model's message into a candidate."""
+def make_candidate(
+    message: ChatMessageAssistant,
+    episode: Episode,
+    one_call: bool,
+    recover_calls: bool = False,
+    place: int = 0,
+) -> Candidate:
+    """Decode a model's message into a candidate.
+
+    Args:
+        message: the model's own.
+        episode: decodes it.
+        one_call: in multi-turn entries, only the first call counts.
+        recover_calls: where tools are offered, read calls that the server left in the text.
+        place: of the message in the conversation.
+    """
+    found = recover(message, episode.tools, episode.tool_name, place) if recover_calls else None
+    message = found.message if found else message
     action = episode.decode(message)
     if one_call and episode.one_call:
         action = episode.first_call(action)
     reasoning = "\n".join(filter(None, (reasoning_of(message), action.thought)))
-    return Candidate(action, reasoning, vote_key(action, ordered=episode.one_call))
+    key = vote_key(action, ordered=episode.one_call)
+    return Candidate(action, reasoning, key, found.mark if found else None)
 
 
 def vote_key(action: Action, ordered: bool) -> str:

@@ -16,26 +16,28 @@ Names = str | list[str]
 
 
 @solver
-def baseline(temperature: float | None = None) -> Solver:
+def baseline(temperature: float | None = None, recover: bool = True) -> Solver:
     """One path, no knowledge: function calling or prompting, as the task's mode says.
 
     Args:
         temperature: of each answer; by default --temperature, or 0.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
-    return loop(make_parameters(temperature=temperature))
+    return loop(make_parameters(temperature=temperature, recover=recover))
 
 
 @solver
-def depth(prompt: str = "reflection", temperature: float | None = None) -> Solver:
+def depth(prompt: str = "reflection", temperature: float | None = None, recover: bool = True) -> Solver:
     """One path, with a message before each step that asks for more thinking.
 
     Args:
         prompt: state, reflection or intent.
         temperature: of each answer; by default --temperature, or 0.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     if prompt not in DEPTHS:
         raise unknown("depth prompt", prompt, DEPTHS)
-    return loop(make_parameters(depth=prompt, temperature=temperature))
+    return loop(make_parameters(depth=prompt, temperature=temperature, recover=recover))
 
 
 @solver
@@ -50,6 +52,7 @@ def knowledge(
     inject: str = "turn",
     allow_leakage: bool = False,
     temperature: float | None = None,
+    recover: bool = True,
 ) -> Solver:
     """One path, with experiences in each user message.
 
@@ -64,6 +67,7 @@ def knowledge(
         inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
         temperature: of each answer; by default --temperature, or 0.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))  # every argument is a parameter of that name
 
@@ -79,6 +83,7 @@ def memp(
     budget: int | None = None,
     inject: str = "turn",
     allow_leakage: bool = False,
+    recover: bool = True,
 ) -> Solver:
     """The paper's Memp baseline: trajectories and summaries, one path.
 
@@ -92,6 +97,7 @@ def memp(
         budget: tokens for all experiences of a turn; the least similar are dropped first.
         inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))
 
@@ -108,6 +114,7 @@ def width(
     depth: str = "none",
     one_call: bool = True,
     temperature: float | None = None,
+    recover: bool = True,
 ) -> Solver:
     """Several candidates at every step, aggregated into one action; no knowledge.
 
@@ -122,6 +129,7 @@ def width(
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates; by default 1.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(
         make_parameters(
@@ -135,6 +143,7 @@ def width(
             depth=depth,
             one_call=one_call,
             temperature=temperature,
+            recover=recover,
         )
     )
 
@@ -160,6 +169,7 @@ def kate(
     depth: str = "none",
     one_call: bool = True,
     temperature: float | None = None,
+    recover: bool = True,
 ) -> Solver:
     """The whole method with the paper's defaults: trajectories, width 4, a critic.
 
@@ -183,5 +193,6 @@ def kate(
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates; by default 1.
+        recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))  # every argument is a parameter of that name

@@ -121,6 +121,9 @@ async def _step(context: Context) -> bool:
     context.counters.step_ms.append(round(1000 * (time.monotonic() - began)))
     if len(candidates) > 1:
         transcript().info(_decision_info(context, candidates, decision), source=SOURCE)
+    for candidate in candidates:
+        if candidate.recovered is not None:
+            transcript().info(_recovery_info(candidate), source=SOURCE)
     context.counters.steps += 1
     context.conversation.append(decision.action.message)
     observation = await context.episode.step(decision.action)
@@ -150,6 +153,10 @@ def _knowledge_info(turn: Turn, done: Injected, threshold: float) -> dict[str, A
         ],
         "dropped_by_budget": [hit.item.id for hit in done.dropped],
     }
+
+
+def _recovery_info(candidate: Candidate) -> dict[str, Any]:
+    return {"kind": "recovered", "found_by": candidate.recovered, **candidate.describe()}
 
 
 def _decision_info(context: Context, candidates: Sequence[Candidate], decision: Decision) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def online(
     aggregate: str = "critic",
     one_call: bool = False,
     temperature: float | None = None,
+    recover: bool = True,
 ) -> Solver:
     """Plays samples one after another, and learns from each.
 
@@ -82,6 +83,7 @@ def online(
         aggregate: as of `width`, where there is more than one candidate.
         one_call: in multi-turn entries, play only the first call of a candidate.
         temperature: of the candidates.
+        recover: as of `kate`.
 
     Raises:
         ConfigurationError: a parameter can't be used.

@@ -60,6 +60,8 @@ class Parameters(BaseModel):
     """The extra message before each step."""
     one_call: bool = False
     """In multi-turn entries, only the first call of a candidate counts."""
+    recover: bool = True
+    """Read tool calls that the server's parser left in the text; false: the official handlers' behaviour."""
 
     @field_validator("knowledge", mode="before")
     @classmethod

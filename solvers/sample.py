@@ -135,8 +135,12 @@ def _temperature(context: Context, several: bool) -> float | None:
 def _decode(context: Context, received: Sequence[ChatCompletionChoice]) -> list[Candidate]:
     if not received:
         raise EndpointError("the endpoint returned no candidates")
-    one_call = context.parameters.one_call
-    candidates = [make_candidate(choice.message, context.episode, one_call) for choice in received]
+    parameters, place = context.parameters, len(context.conversation)
+    candidates = [
+        make_candidate(choice.message, context.episode, parameters.one_call, parameters.recover, place)
+        for choice in received
+    ]
     context.counters.candidates += len(candidates)
+    context.counters.recovered += sum(c.recovered is not None for c in candidates)
     context.counters.parse_failures += sum(c.action.error is not None for c in candidates)
     return candidates

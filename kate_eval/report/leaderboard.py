@@ -24,6 +24,7 @@ _DEFAULTS: dict[str, object] = {
     "layout": "multi-turn",
     "match": "embedder",
     "one_call": True,
+    "recover": True,
     "sampling": "choices",
     "select": "top",
     "show_reasoning": True,
@@ -188,6 +189,11 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append(f"partial: {asked} of {entries} entries")
     if baseline is not None and baseline.generation != run.generation:
         flags.append("baseline ran with other generation settings")
+    # Runs of before there was a recovery have no such parameter, and none was done.
+    if baseline is not None and _recovers(baseline) != _recovers(run):
+        flags.append("baseline ran with another setting of recover")
+    if means.get("recovered"):
+        flags.append(f"{means['recovered']:.1f} answers a sample had calls that the server left unread")
     open_layers = sorted({name for s in run.samples for name in _uncontained(s.details)})
     if open_layers:
         flags.append(f"code ran without: {', '.join(open_layers)}")
@@ -220,6 +226,10 @@ def _banks(run: Run) -> dict[str, set[str]]:
         if "bank_hash" in sample.provenance:
             found.setdefault(str(sample.provenance.get("bank")), set()).add(sample.provenance["bank_hash"])
     return found
+
+
+def _recovers(run: Run) -> bool:
+    return bool(run.parameters.get("recover", False))
 
 
 def _uncontained(details: Mapping[str, Any]) -> set[str]:
