@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience, Origin, RecordedCall, RecordedStep
+from kate_eval.knowledge.render import fenced
 from kate_eval.knowledge.scenario import Siblings, itself
 
 GOLD = Origin()
@@ -43,7 +44,7 @@ class Case:
         """The calls, or the code with what it printed, as text."""
         if self.steps:
             return "\n".join(
-                f"```python\n{step.code}\n```\nOutput:\n{step.output[:MAX_OUTPUT]}" for step in self.steps
+                f"{fenced(step.code, 'python')}\nOutput:\n{step.output[:MAX_OUTPUT]}" for step in self.steps
             )
         return "\n".join(call.call().text for call in self.calls) or "(no calls)"
 
