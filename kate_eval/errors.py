@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 _MARKUP = re.compile(r"\[/?(?:bold|blue)\]")
 """What Inspect's errors on missing packages and keys are written with."""
+_PARAGRAPH = re.compile(r"(?<=\w)\n\s*\n")
 
 
 class KateError(Exception):
@@ -44,8 +45,8 @@ class EpisodeError(KateError):
 
 def one_line(error: BaseException) -> str:
     """What an error of another package says, in one line and without markup."""
-    text = " ".join(_MARKUP.sub("", str(error)).split()).removeprefix("ERROR: ")
-    return text or type(error).__name__
+    text = _PARAGRAPH.sub(". ", _MARKUP.sub("", str(error)).strip())
+    return " ".join(text.split()).removeprefix("ERROR: ") or type(error).__name__
 
 
 def unknown(kind: str, value: object, choices: Iterable[str], remedy: str = "") -> ConfigurationError:

@@ -9,6 +9,8 @@ from kate_eval.knowledge.render import fenced
 from kate_eval.knowledge.scenario import Siblings, itself
 
 GOLD = Origin()
+MAX_EVIDENCE = 2000
+"""Characters of a checker's finding that an item keeps."""
 MAX_OUTPUT = 2000
 """Characters of a step's output that a writing model is shown."""
 
@@ -54,9 +56,10 @@ class Case:
         Args:
             form: the knowledge form.
             text: what the writing model wrote.
-            writer: that model.
+            writer: that model; "" leaves the case's own, if a model wrote its steps.
             tag: tells this item's id from those that other runs and answers give for the turn.
         """
+        origin = self.origin.model_copy(update={"writer": writer}) if writer else self.origin
         return Experience(
             id="/".join(filter(None, (self.source, str(self.turn), form, tag))),
             form=form,
@@ -68,7 +71,7 @@ class Case:
             steps=self.steps,
             text=text,
             classes=self.classes,
-            origin=self.origin.model_copy(update={"writer": writer}),
+            origin=origin,
         )
 
 

@@ -36,8 +36,8 @@ class Once:
             self._vectors.update(zip(new, await self._embedder.encode(new), strict=True))
         if len({vector.shape for vector in self._vectors.values()}) > 1:
             raise BankError(
-                f"The embedder {self.name!r} makes vectors of another dimension than those in the bank: embed "
-                "the bank again (kate knowledge embed BANK)"
+                f"The embedder {self.name!r} makes vectors of another dimension than those in the bank. "
+                "Embed it again: kate knowledge embed BANK"
             )
         dimension = len(next(iter(self._vectors.values()), ()))  # of no texts, too
         rows = np.array([self._vectors[text] for text in texts], dtype=np.float32)

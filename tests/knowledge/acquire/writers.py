@@ -40,8 +40,3 @@ def asked(script: Scripted) -> list[str]:
 def asks(text: str, question: str) -> bool:
     """Whether a request is about this question."""
     return f" question]\n{question}\n[" in text
-
-
-def options(script: Scripted, **more: Any) -> dict[str, Any]:
-    """What `Asking` needs to have the script write everything."""
-    return {"models": {"": script.model()}, **more}
