@@ -254,7 +254,7 @@ def test_each_text_is_embedded_once(tmp_path: Path) -> None:
     assert len(more.texts) == len(set(more.texts))
     assert not set(more.texts) & {item.question for item in bank.items}
     alone = anyio.run(Counted().encode, [item.question for item in grown.items])
-    assert np.allclose(grown.vectors, alone)
+    assert grown.vectors is not None and np.allclose(grown.vectors, alone)
     with pytest.raises(BankError, match=r"of another dimension.*kate knowledge embed"):
         embedded(few(FEW + 8), Counted(7), append=True)
 
