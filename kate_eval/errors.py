@@ -3,7 +3,12 @@
 A message says what is wrong, the value received, the choices, and the remedy.
 """
 
+import re
 from collections.abc import Iterable
+
+_MARKUP = re.compile(r"\[/?(?:bold|blue)\]")
+"""What Inspect's errors on missing packages and keys are written with."""
+_PARAGRAPH = re.compile(r"(?<=\w)\n\s*\n")
 
 
 class KateError(Exception):
@@ -36,6 +41,12 @@ class EngineError(KateError):
 
 class EpisodeError(KateError):
     """The environment was used wrongly, or no episode is open for the sample."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another package says, in one line and without markup."""
+    text = _PARAGRAPH.sub(". ", _MARKUP.sub("", str(error)).strip())
+    return " ".join(text.split()).removeprefix("ERROR: ") or type(error).__name__
 
 
 def unknown(kind: str, value: object, choices: Iterable[str], remedy: str = "") -> ConfigurationError:

@@ -40,10 +40,7 @@ def render_experiences(
         turns.setdefault((hit.item.sources, hit.item.turn, hit.item.question), []).append(hit.item)
     bodies = [render_case(items, tool_name) for items in reversed(turns.values())]
     mark = fresh_mark([question, *bodies])
-    blocks = [
-        f"[{mark} case {number}]\n{body}\n[{mark} end of case {number}]"
-        for number, body in enumerate(bodies, start=1)
-    ]
+    blocks = [block(mark, f"case {number}", body) for number, body in enumerate(bodies, start=1)]
     return template("experiences").substitute(question=question, experiences="\n\n".join(blocks), mark=mark)
 
 
@@ -79,6 +76,11 @@ def fenced(code: str, language: str = "") -> str:
     while fence in code:
         fence += "`"
     return f"{fence}{language}\n{code}\n{fence}"
+
+
+def block(mark: str, title: str, body: str) -> str:
+    """A text between two lines with a mark, which must not occur in it (`fresh_mark`)."""
+    return f"[{mark} {title}]\n{body}\n[{mark} end of {title}]"
 
 
 def fresh_mark(texts: Sequence[str]) -> str:

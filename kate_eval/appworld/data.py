@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,11 @@ from typing import Any
 
 from kate_eval.appworld import places
 from kate_eval.errors import DatasetError
+
+_ID = re.compile(r"\w{1,32}_\d{1,4}", re.ASCII)
+"""An id may come from anybody's log or bank; it becomes part of a path."""
+MAX_SHOWN = 80
+"""Characters of an unknown id that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ def load_task(world: str, task_id: str) -> AppTask:
     Raises:
         DatasetError: it is missing, corrupt or of another version.
     """
+    if not _ID.fullmatch(task_id):
+        raise DatasetError(f"AppWorld has no task {task_id[:MAX_SHOWN]!r}")
     folder = places.full_data(world) / "tasks" / task_id
     specs, metadata, answer = (
         _read_json(folder / name, world)
@@ -91,6 +99,8 @@ def load_task(world: str, task_id: str) -> AppTask:
 
 def related(world: str, task_id: str) -> frozenset[str]:
     """Ids of all variants of a task's scenario, itself included."""
+    if not _ID.fullmatch(task_id):
+        return frozenset({task_id})
     folder = places.agents_data(world) / "tasks"
     return frozenset(path.name for path in folder.glob(f"{scenario_of(task_id)}_*")) | {task_id}
 

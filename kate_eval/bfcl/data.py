@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from kate_eval.bfcl import engine
-from kate_eval.bfcl.categories import Split, has_gold, in_split, is_multi_turn
+from kate_eval.bfcl.categories import CATEGORIES, Split, has_gold, in_split, is_multi_turn
 from kate_eval.errors import DatasetError
 
 FILE_PREFIX = "BFCL_v4_"
+MAX_SHOWN = 80
+"""Characters of an unknown id that an error shows."""
 
 BROKEN_GOLD = frozenset(
     {
@@ -172,10 +174,10 @@ def load_entry(entry_id: str) -> Entry:
         DatasetError: there is none.
     """
     category = entry_id.rpartition("_")[0]
-    try:
-        return _by_id(category)[entry_id]
-    except KeyError:
-        raise DatasetError(f"BFCL-V3 has no entry {entry_id!r}") from None
+    found = _by_id(category).get(entry_id) if category in CATEGORIES else None  # the id may be anybody's
+    if found is None:
+        raise DatasetError(f"BFCL-V3 has no entry {entry_id[:MAX_SHOWN]!r}")
+    return found
 
 
 @cache

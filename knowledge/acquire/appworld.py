@@ -5,8 +5,7 @@ the engine (kate_eval/appworld/record.py). Outputs are cut to OUTPUT characters,
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from inspect_ai.model import ChatMessage
 
@@ -30,17 +29,12 @@ _SERVICE = ("api_docs", "supervisor")
 """Apps that every task uses; they say nothing about it."""
 
 
-def gold_cases(
-    split: str = "train",
-    categories: Sequence[str] | None = None,
-    rewritten: Mapping[str, Sequence[Any]] | None = None,
-) -> Acquired:
+def gold_cases(split: str = "train", categories: Sequence[str] | None = None) -> Acquired:
     """The recorded demonstrations of a split's tasks.
 
     Args:
         split: a split with published solutions.
         categories: AppWorld has none.
-        rewritten: task -> steps that a model rewrote and the engine verified; others keep their own.
 
     Raises:
         ConfigurationError: no such split, or categories were given.
@@ -51,7 +45,7 @@ def gold_cases(
         raise ConfigurationError("--categories does not apply to appworld: choose by --split")
     world = places.world_of(split)
     tasks = data.load(split)
-    cases = [case for task in tasks if (case := gold_case(world, task, rewritten or {})) is not None]
+    cases = [case for task in tasks if (case := gold_case(world, task)) is not None]
     if not cases:
         raise BankError(f"None of the {len(tasks)} tasks of {split} has a solution that runs")
     card = Card(
@@ -64,18 +58,17 @@ def gold_cases(
     return Acquired(cases, card, siblings=lambda source: data.related(world, source), by_class=False)
 
 
-def gold_case(world: str, task: data.AppTask, rewritten: Mapping[str, Sequence[Any]]) -> Case | None:
+def gold_case(world: str, task: data.AppTask) -> Case | None:
     """The demonstration of a task; None if its solution does not pass."""
     shown = load_demonstration(world, task.id)
     if not shown["success"]:
         return None
-    steps = rewritten.get(task.id) or shown["steps"]
     return Case(
         benchmark=places.BENCHMARKS[world],
         source=task.id,
         turn=0,
         question=task.instruction,
-        steps=tuple(recorded_step(step["code"], step["output"]) for step in steps),
+        steps=tuple(recorded_step(step["code"], step["output"]) for step in shown["steps"]),
         classes=tuple(shown["apps"]),
     )
 

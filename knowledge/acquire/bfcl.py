@@ -16,7 +16,7 @@ from kate_eval.bfcl.engine import BFCL_EVAL_VERSION
 from kate_eval.bfcl.gold import multi_turn_gold, single_turn_gold
 from kate_eval.episode import Call
 from kate_eval.errors import unknown
-from kate_eval.knowledge.acquire.case import Acquired, Case
+from kate_eval.knowledge.acquire.case import MAX_EVIDENCE, Acquired, Case
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Origin, RecordedCall
 
@@ -76,7 +76,7 @@ def run_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list[Ca
             found = origin.model_copy(
                 update={
                     "success": verdict.correct,
-                    "evidence": f"{verdict.error_type} {verdict.message}".strip(),
+                    "evidence": f"{verdict.error_type} {verdict.message}".strip()[:MAX_EVIDENCE],
                 }
             )
             return list(_cases(entry, [decode_step(result, mode)], [found]))
@@ -117,7 +117,7 @@ def _origins(
     cut_short = over and fault is None and len(result) < len(entry.gold)
     found = [origin] * passed
     if fault is not None:
-        evidence = f"{fault[1].error_type} {fault[1].message}"
+        evidence = f"{fault[1].error_type} {fault[1].message}"[:MAX_EVIDENCE]
         found.append(origin.model_copy(update={"success": False, "evidence": evidence}))
     elif cut_short and found:
         # The last turn played ran into the cap on steps.

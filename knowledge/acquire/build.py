@@ -1,7 +1,7 @@
 """Building: cases and forms into a bank in a folder."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kate_eval.knowledge.acquire.case import Acquired
 from kate_eval.knowledge.acquire.estimate import Estimate, estimate
 from kate_eval.knowledge.acquire.form import PROMPTS, Form, Inputs, Job
 from kate_eval.knowledge.acquire.journal import Journal
+from kate_eval.knowledge.acquire.once import Once
 from kate_eval.knowledge.acquire.write import Tick, Written, answered, write
 from kate_eval.knowledge.bank import Bank, Vectors, make_bank, merged_items
 from kate_eval.knowledge.calibrate import embedder_card
@@ -39,14 +40,12 @@ class Asking:
         models: form -> the model that writes it; "" -> the one for the others. None may be needed.
         retry_failed: ask again for what failed in an earlier build.
         price: dollars per million input and output tokens.
-        announce: told what a form will cost before it is asked for.
         tick: told of each item.
     """
 
     models: Mapping[str, Model] = field(default_factory=dict)
     retry_failed: bool = False
     price: tuple[float, float] | None = None
-    announce: Callable[[str, Estimate], None] = lambda form, cost: None
     tick: Tick | None = None
 
     def model_of(self, form: str) -> Model:
@@ -55,12 +54,20 @@ class Asking:
         Raises:
             ConfigurationError: none was named.
         """
-        model = self.models.get(form) or self.models.get("")
+        model = self.named(form)
         if model is None:
             raise ConfigurationError(
                 f"The form {form!r} is written by a model: name one, for instance --model openai/gpt-4.1"
             )
         return model
+
+    def named(self, form: str) -> Model | None:
+        """The model that writes a form, if one was named."""
+        return self.models.get(form) or self.models.get("")
+
+    def estimate(self, form: str, jobs: Sequence[Job], journal: Journal, dependent: int = 0) -> Estimate:
+        """What jobs of a form will cost; `dependent` requests of forms built upon others are to be added."""
+        return estimate(jobs, dependent, self.named(form), journal, self.price, self.retry_failed)
 
 
 @dataclass(frozen=True)
@@ -139,12 +146,13 @@ async def build(
         old = _old_bank(folder, append)
         if old is not None:
             require_alike(old.card, acquired.card, embedder.name if embedder else LEXICAL)
+        embedder = Once(embedder, old) if embedder is not None else None
         vectors = await encode(embedder, [case.question for case in acquired.cases])
         made, written = await _make(chosen, acquired, vectors, Journal(folder), asking)
         items = [item for item in made if item.form in forms]
         if not items and written:
             raise BankError(f"No item could be made. Answers were refused because: {_reasons(written)}")
-        bank = await assemble(items, acquired, embedder, vectors, old, _failed(written))
+        bank = await assemble(items, acquired, embedder, old, _failed(written))
         return Built(commit(bank, folder), len(bank.items) - (len(old.items) if old else 0), written)
 
 
@@ -160,21 +168,21 @@ def _old_bank(folder: Path, append: bool) -> Bank | None:
 
 
 def preview(acquired: Acquired, forms: Sequence[str], folder: Path, asking: Asking) -> dict[str, Estimate]:
-    """What the forms would cost; the lexical clusters stand for those of any embedder."""
+    """What the forms would cost; the lexical clusters stand for those of any embedder.
+
+    A form whose model is not named is estimated too, but then its price and known answers are not known.
+    """
     journal = Journal(folder)
     found: dict[str, Estimate] = {}
     jobs: dict[str, list[Job]] = {}
     for form in wanted_forms(forms, acquired):
         if form.jobs is None:
             continue
-        model = asking.model_of(form.name)
         # Jobs that build upon answers are known as far as those answers are.
-        before = jobs.get(form.after, [])
-        built = answered(before, asking.model_of(form.after), journal) if before else []
+        before, writer = jobs.get(form.after, []), asking.named(form.after)
+        built = answered(before, writer, journal) if writer is not None else []
         jobs[form.name] = form.jobs(Inputs(acquired.cases, built=built))
-        found[form.name] = estimate(
-            jobs[form.name], len(before) - len(built), model, journal, asking.price, asking.retry_failed
-        )
+        found[form.name] = asking.estimate(form.name, jobs[form.name], journal, len(before) - len(built))
     return found
 
 
@@ -189,7 +197,6 @@ async def _make(
         if form.jobs is not None:
             jobs = form.jobs(Inputs(acquired.cases, vectors, made))
             model = asking.model_of(form.name)
-            asking.announce(form.name, estimate(jobs, 0, model, journal, asking.price, asking.retry_failed))
             written[form.name] = await write(jobs, model, journal, asking.retry_failed, asking.tick)
             made += written[form.name].items
     return merged_items((), made), written
@@ -199,7 +206,6 @@ async def assemble(
     items: Sequence[Experience],
     acquired: Acquired,
     embedder: Embedder | None,
-    vectors: Vectors | None = None,
     old: Bank | None = None,
     failed: Mapping[str, int] | None = None,
 ) -> Bank:
@@ -209,7 +215,6 @@ async def assemble(
         items: new ones.
         acquired: what they were made of.
         embedder: None for the lexical one.
-        vectors: of the cases' questions.
         old: the bank they are added to.
         failed: form -> items that could not be made.
 
@@ -224,21 +229,18 @@ async def assemble(
     elif not items:
         raise BankError("A bank needs at least one item; the chosen categories, split and forms gave none")
     # The threshold of a bank stays what it began with.
-    measured = old.card.embedder if old is not None else _measured(acquired, embedder, vectors)
+    measured = old.card.embedder if old is not None else await _measured(acquired, embedder)
     every = await encode(embedder, [item.question for item in items])
     tally = Counter(old.card.failed if old else {}) + Counter(failed or {})
     update = {"embedder": measured, "failed": dict(tally), "prompts_hash": texts_hash(PROMPTS)}
     return make_bank(items, card.model_copy(update=update), every)
 
 
-def _measured(acquired: Acquired, embedder: Embedder | None, vectors: Vectors | None) -> EmbedderCard:
+async def _measured(acquired: Acquired, embedder: Embedder | None) -> EmbedderCard:
     """The embedder's card, with a threshold found on the cases, whatever forms are made of them."""
     known = merged_items((), trajectory.trajectories(acquired.cases))  # a turn may be played twice alike
-    if vectors is None:
-        return embedder_card(embedder, known, None, acquired.siblings, acquired.by_class)
-    place = {case.question: number for number, case in enumerate(acquired.cases)}
-    chosen = vectors[[place[item.question] for item in known]]
-    return embedder_card(embedder, known, chosen, acquired.siblings, acquired.by_class)
+    vectors = await encode(embedder, [item.question for item in known])
+    return embedder_card(embedder, known, vectors, acquired.siblings, acquired.by_class)
 
 
 def _failed(written: Mapping[str, Written]) -> dict[str, int]:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience, Origin, RecordedCall, RecordedStep
+from kate_eval.knowledge.render import fenced
 from kate_eval.knowledge.scenario import Siblings, itself
 
 GOLD = Origin()
+MAX_EVIDENCE = 2000
+"""Characters of a checker's finding that an item keeps."""
 MAX_OUTPUT = 2000
 """Characters of a step's output that a writing model is shown."""
 
@@ -43,7 +46,7 @@ class Case:
         """The calls, or the code with what it printed, as text."""
         if self.steps:
             return "\n".join(
-                f"```python\n{step.code}\n```\nOutput:\n{step.output[:MAX_OUTPUT]}" for step in self.steps
+                f"{fenced(step.code, 'python')}\nOutput:\n{step.output[:MAX_OUTPUT]}" for step in self.steps
             )
         return "\n".join(call.call().text for call in self.calls) or "(no calls)"
 
@@ -53,9 +56,10 @@ class Case:
         Args:
             form: the knowledge form.
             text: what the writing model wrote.
-            writer: that model.
+            writer: that model; "" leaves the case's own, if a model wrote its steps.
             tag: tells this item's id from those that other runs and answers give for the turn.
         """
+        origin = self.origin.model_copy(update={"writer": writer}) if writer else self.origin
         return Experience(
             id="/".join(filter(None, (self.source, str(self.turn), form, tag))),
             form=form,
@@ -67,7 +71,7 @@ class Case:
             steps=self.steps,
             text=text,
             classes=self.classes,
-            origin=self.origin.model_copy(update={"writer": writer}),
+            origin=origin,
         )
 
 

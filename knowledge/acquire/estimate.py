@@ -44,7 +44,7 @@ class Estimate:
 def estimate(
     jobs: Sequence[Job],
     dependent: int,
-    model: Model,
+    model: Model | None,
     journal: Journal,
     price: tuple[float, float] | None,
     retry_failed: bool = False,
@@ -54,18 +54,19 @@ def estimate(
     Args:
         jobs: what is to be asked.
         dependent: requests of forms that build upon these, not known yet in detail.
-        model: that is asked.
+        model: that is asked; None if it is not known yet: then the price and known answers aren't either.
         journal: of the bank's folder.
         price: dollars per million input and output tokens; None: what Inspect knows of the model.
         retry_failed: whether what failed before is asked again.
     """
-    distinct = {job.key(str(model)): job for job in jobs}
+    name = str(model) if model is not None else ""
+    distinct = {job.key(name): job for job in jobs}
     open_jobs = [job for key, job in distinct.items() if not journal.knows(key, retry_failed)]
     requests = len(open_jobs) + dependent
     read = sum(len(job.prompt) for job in open_jobs) // CHARACTERS + dependent * 2 * ANSWER
     written = requests * ANSWER
     if price is None:
-        info = get_model_info(str(model))
+        info = get_model_info(name) if name else None
         price = (info.cost.input, info.cost.output) if info and info.cost else None
     dollars = (read * price[0] + written * price[1]) / 1e6 if price else None
     return Estimate(requests, len(distinct) - len(open_jobs), read, written, dollars)

@@ -3,9 +3,10 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from kate_eval.knowledge.acquire.case import Case
 from kate_eval.knowledge.bank import Vectors
 from kate_eval.knowledge.item import Experience
+from kate_eval.knowledge.render import block, fresh_mark
 
 PROMPTS = Path(__file__).parent / "prompts"
 MIN_WORDS, MAX_WORDS = 8, 400
@@ -30,6 +32,29 @@ def prompt(name: str) -> Template:
     return Template((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
 
 
+def ask(name: str, records: Mapping[str, str | Sequence[str]], **words: object) -> str:
+    """What a writing model is asked: a prompt with records of cases in it.
+
+    A record is data: it stands between two lines with a mark that occurs in none of them, so that no text
+    can end its block.
+
+    Args:
+        name: of the prompt.
+        records: field of the prompt -> a record, or several that are numbered; none are "(none)".
+        words: field -> what is put in as it is.
+    """
+    texts = {field: (one,) if isinstance(one, str) else tuple(one) for field, one in records.items()}
+    mark = fresh_mark([text for several in texts.values() for text in several])
+    blocks = {field: _blocks(mark, field, several) for field, several in texts.items()}
+    asked = prompt(name).substitute(blocks, **words)
+    return f"{prompt('records').substitute(mark=mark)}\n\n{asked}"
+
+
+def _blocks(mark: str, field: str, texts: Sequence[str]) -> str:
+    titles = [field] if len(texts) == 1 else [f"{field} {number}" for number in range(1, len(texts) + 1)]
+    return "\n\n".join(map(block, repeat(mark), titles, texts)) or "(none)"
+
+
 @dataclass(frozen=True)
 class Job:
     """One item to be written by a model.
@@ -39,12 +64,14 @@ class Job:
         prompt: what the model is asked.
         read: (answer, writer) -> the item; ValueError says why the answer can't be used.
         schema: JSON schema of the answer, where it is to be JSON.
+        max_tokens: of the answer, where it is longer than others.
     """
 
     form: str
     prompt: str
     read: Callable[[str, str], Experience]
     schema: dict[str, Any] | None = None
+    max_tokens: int | None = None
 
     def key(self, model: str) -> str:
         """Equal for jobs that ask a model the same: what was answered once is not paid for again."""

@@ -19,7 +19,7 @@ from kate_eval.knowledge.acquire.form import (
     Form,
     Inputs,
     Job,
-    prompt,
+    ask,
     require_latin,
     without_thinking,
 )
@@ -68,8 +68,8 @@ def jobs(inputs: Inputs) -> list[Job]:
 
 def _job(name: str, cases: Sequence[Case]) -> Job:
     """Ask for the intent of a cluster: cases of one class, nearest to the cluster's centre first."""
-    shown = "\n\n".join(f"Request: {case.question}\n{case.handling}" for case in cases[:SHOWN])
-    asked = prompt("intent").substitute(group=name, requests=shown, words=WORDS)
+    shown = [f"Request: {case.question}\n{case.handling}" for case in cases[:SHOWN]]
+    asked = ask("intent", {"requests": shown}, group=name, words=WORDS)
     sources = tuple(sorted({case.source for case in cases}))
     kinds = {case.origin.kind for case in cases}
 

@@ -5,7 +5,7 @@ be missing. The wording is ours.
 """
 
 from kate_eval.knowledge.acquire import intent
-from kate_eval.knowledge.acquire.form import Form, Inputs, Job, prompt, read_prose
+from kate_eval.knowledge.acquire.form import Form, Inputs, Job, ask, read_prose
 from kate_eval.knowledge.bank import digest
 from kate_eval.knowledge.item import Experience
 
@@ -31,10 +31,8 @@ def _job(pattern: Experience) -> Job:
         )
 
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(pattern.workflow, start=1))
-    asked = prompt("intent_summary").substitute(
-        group=", ".join(pattern.classes), intent=pattern.question, steps=steps
-    )
-    return Job(NAME, asked, read)
+    records = {"intent": pattern.question, "steps": steps}
+    return Job(NAME, ask("intent_summary", records, group=", ".join(pattern.classes)), read)
 
 
 FORM = Form(NAME, jobs=jobs, after=intent.NAME, by_intent=True)

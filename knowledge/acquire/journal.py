@@ -32,15 +32,18 @@ class Journal:
     """The journal of one bank's folder. Anybody may read it; only the bank's writer may add."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / JOURNAL
+        self.path = folder / JOURNAL
         self._entries: dict[str, Entry] = {}
-        data = self._path.read_bytes() if self._path.is_file() else b""
+        data = self.path.read_bytes() if self.path.is_file() else b""
         self._whole = data.rfind(b"\n") + 1
         self._torn = self._whole < len(data)
         for line in data[: self._whole].split(b"\n"):
             entry = _parse(line)
             if entry is not None:
                 self._entries[entry.key] = entry
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def find(self, key: str) -> Entry | None:
         """What is known of a job."""
@@ -55,9 +58,9 @@ class Journal:
         """Keep a job's end; on disk when this returns."""
         self._entries[entry.key] = entry
         if self._torn:
-            os.truncate(self._path, self._whole)
+            os.truncate(self.path, self._whole)
             self._torn = False
-        with self._path.open("ab") as file:
+        with self.path.open("ab") as file:
             file.write(entry.model_dump_json().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -17,18 +17,19 @@ from inspect_ai.scorer import CORRECT
 from kate_eval.appworld import data as appworld_data
 from kate_eval.appworld import places
 from kate_eval.bfcl import data as bfcl_data
+from kate_eval.bfcl.categories import CATEGORIES, SPLITS
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY, SAMPLE_KEY
 from kate_eval.errors import ConfigurationError, KateError
 from kate_eval.knowledge.acquire import appworld, bfcl
-from kate_eval.knowledge.acquire.case import Acquired, Case
+from kate_eval.knowledge.acquire.case import MAX_EVIDENCE, Acquired, Case
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Origin
 from kate_eval.knowledge.scenario import by_class, siblings_of
 
 VERDICTS = {"bfcl": "bfcl_verdict"}
 """Benchmark -> its scorer; AppWorld's worlds share one."""
-MAX_EVIDENCE = 2000
-"""Characters of a checker's finding that an item keeps."""
+MAX_SHOWN = 200
+"""Characters that are printed of what a log holds."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _headers(logs: Sequence[Path], say: Callable[[str], None]) -> Iterator[tuple
             if _benchmark(log) == "bfcl" or places.world_of_benchmark(_benchmark(log)):
                 yield name, log
             else:
-                say(f"Left out, of another task ({log.eval.task}): {name}")
+                say(f"Left out, of another task ({log.eval.task[:MAX_SHOWN]}): {name}")
 
 
 def _benchmark(log: EvalLog) -> str:
@@ -153,7 +154,7 @@ def _log(name: str, log: EvalLog, left_out: Counter[str], say: Callable[[str], N
         try:
             yield from _sample(name, log, sample)
         except Exception as ex:  # a log may hold anything; one sample must not cost the others
-            left_out[str(ex)[:200] or type(ex).__name__] += 1
+            left_out[str(ex)[:MAX_SHOWN] or type(ex).__name__] += 1
 
 
 def _stale(log: EvalLog) -> str:
@@ -161,17 +162,25 @@ def _stale(log: EvalLog) -> str:
     metadata = log.eval.metadata or {}
     world = places.world_of_benchmark(_benchmark(log))
     if world is None:
-        hashes = metadata.get("category_hashes")
-        if not isinstance(hashes, dict) or not hashes:
-            return "it does not say which"
-        return ", ".join(sorted(c for c, value in hashes.items() if bfcl_data.data_hash((c,)) != value))
+        return _stale_bfcl(metadata)
     if metadata.get("appworld_version") != places.APPWORLD_VERSION:
         return f"appworld {metadata.get('appworld_version')}"
     try:
         tasks = appworld_data.task_ids(str(metadata.get("split")))
     except KateError as ex:
-        return str(ex)
+        return str(ex)[:MAX_SHOWN]
     return "" if metadata.get("data_hash") == appworld_data.data_hash(tasks, world) else "data hash"
+
+
+def _stale_bfcl(metadata: Mapping[str, Any]) -> str:
+    hashes = metadata.get("category_hashes")
+    if metadata.get("split") not in SPLITS or not isinstance(hashes, dict) or not hashes:
+        return "it does not say which"
+    stale = [c for c, value in hashes.items() if c not in CATEGORIES or bfcl_data.data_hash((c,)) != value]
+    if stale:
+        return ", ".join(sorted(stale))[:MAX_SHOWN]
+    played = tuple(category for category in CATEGORIES if category in hashes)
+    return "" if metadata.get("data_hash") == bfcl_data.data_hash(played) else "data hash"
 
 
 def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:
@@ -207,7 +216,7 @@ def _acquired(benchmark: str, logs: Sequence[EvalLog], cases: list[Case], notes:
     card = run_card(
         benchmark,
         [str(m.get("split")) for m in metadata],
-        [c for m in metadata for c in m.get("categories") or ()],
+        [c for m in metadata for c in m.get("category_hashes") or ()],
         [str(m.get("data_hash")) for m in metadata],
     )
     return Acquired(cases, card, siblings_of(benchmark), by_class(benchmark), notes)

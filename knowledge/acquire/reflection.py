@@ -6,7 +6,7 @@ The evidence of a failure is the checker's own finding. The wording is ours.
 
 from kate_eval.knowledge.acquire import summary
 from kate_eval.knowledge.acquire.case import Case
-from kate_eval.knowledge.acquire.form import Form, Inputs, Job, prompt, read_prose
+from kate_eval.knowledge.acquire.form import Form, Inputs, Job, ask, read_prose
 from kate_eval.knowledge.bank import digest
 from kate_eval.knowledge.item import Experience
 
@@ -24,13 +24,13 @@ def _diagnosis(case: Case) -> Job:
         text = read_prose(answer)
         return case.item(NAME, text, writer, tag=digest(text))
 
-    asked = prompt("reflection").substitute(
-        question=case.question,
-        earlier=summary.earlier_text(case),
-        handling=case.handling,
-        evidence=case.origin.evidence or "(the checker gave no details)",
-    )
-    return Job(NAME, asked, read)
+    records = {
+        "earlier": case.earlier,
+        "question": case.question,
+        "handling": case.handling,
+        "evidence": case.origin.evidence or "(the checker gave no details)",
+    }
+    return Job(NAME, ask("reflection", records), read)
 
 
 FORM = Form(NAME, jobs=jobs, from_runs=True)

@@ -5,7 +5,7 @@ first the concrete causes, then rules that carry over. The wording is ours.
 """
 
 from kate_eval.knowledge.acquire.case import Case
-from kate_eval.knowledge.acquire.form import Form, Inputs, Job, prompt, read_prose
+from kate_eval.knowledge.acquire.form import Form, Inputs, Job, ask, read_prose
 from kate_eval.knowledge.bank import digest
 from kate_eval.knowledge.item import Experience
 
@@ -24,15 +24,8 @@ def job(case: Case, form: str) -> Job:
         text = read_prose(answer)
         return case.item(form, text, writer, tag=digest(text))
 
-    asked = prompt("summary").substitute(
-        question=case.question, earlier=earlier_text(case), handling=case.handling
-    )
-    return Job(form, asked, read)
-
-
-def earlier_text(case: Case) -> str:
-    """The turns before a case, as text."""
-    return "\n\n".join(case.earlier) or "(none: this is the first request)"
+    records = {"earlier": case.earlier, "question": case.question, "handling": case.handling}
+    return Job(form, ask("summary", records), read)
 
 
 FORM = Form(NAME, jobs=jobs)

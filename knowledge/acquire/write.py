@@ -21,7 +21,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import JSONSchema
 
-from kate_eval.errors import EndpointError, KateError
+from kate_eval.errors import EndpointError, KateError, one_line
 from kate_eval.knowledge.acquire.form import Job, prompt
 from kate_eval.knowledge.acquire.journal import Entry, Journal
 from kate_eval.knowledge.item import Experience
@@ -33,6 +33,12 @@ CONFIG = GenerateConfig(temperature=0.0, max_tokens=3000, max_retries=5, attempt
 """The method's temperature and length. What a model sets itself goes before it."""
 AT_ONCE = 64
 """Jobs in flight; the model's own max_connections bounds the requests."""
+CUT_OFF = {
+    "max_tokens": "the answer was cut off at the most tokens that it may have (max_tokens)",
+    "model_length": "the answer was cut off at the end of the model's context",
+    "content_filter": "the answer was cut off by the provider's content filter",
+}
+"""Reason why a model stopped -> why such an answer can't be used, whatever it says."""
 Tick = Callable[[bool], None]
 """Told of each job that ended: whether it gave an item."""
 
@@ -89,13 +95,13 @@ async def write(
     async with anyio.create_task_group() as group:
         for places in alike.values():
             group.start_soon(ask_once, places)
-    if isinstance(run.error, OSError | KateError):  # the disk's, or ours: it says what to do
-        raise run.error
-    if run.error is not None:
+    if isinstance(run.error, EndpointError):
         raise EndpointError(
             f"The writing model {writer} failed ({run.error}). {run.ended} of {len(jobs)} items are done and "
             "kept: run the same command again to go on"
         ) from run.error
+    if run.error is not None:  # the disk's, or ours: it says what to do
+        raise run.error
     run.written.items = [run.items[place] for place in sorted(run.items)]
     return run.written
 
@@ -136,7 +142,7 @@ class _Run:
                 self.asked.add(key)
                 entry = await self._ask(job, key)
                 self.journal.add(entry)
-            except Exception as ex:  # providers raise their own types for what can't be retried
+            except Exception as ex:  # raised by `write`, when the jobs in flight have ended
                 self.error = self.error or ex
                 return
             self.written.input_tokens += entry.input_tokens
@@ -162,10 +168,11 @@ class _Run:
         failure = ""
         writer = str(self.writer)
         for _ in range(TRIES):
-            output = await self.writer.generate(messages, config=config_of(self.writer, job))
+            output = await self._generate(messages, job)
             _count(output, used)
             answer = output.completion if output.choices else ""
             try:
+                _require_whole(output)
                 job.read(answer, writer)
                 return Entry(
                     key=key,
@@ -189,11 +196,31 @@ class _Run:
             output_tokens=used[1],
         )
 
+    async def _generate(self, messages: list[ChatMessage], job: Job) -> ModelOutput:
+        try:
+            return await self.writer.generate(messages, config=config_of(self.writer, job))
+        except KateError:
+            raise
+        except Exception as ex:  # providers raise their own types for what can't be retried
+            raise EndpointError(one_line(ex)) from ex
+
+
+def _require_whole(output: ModelOutput) -> None:
+    """Check that an answer was not cut off.
+
+    Raises:
+        ValueError: it was.
+    """
+    if output.choices and output.stop_reason in CUT_OFF:
+        raise ValueError(CUT_OFF[output.stop_reason])
+
 
 def config_of(writer: Model, job: Job) -> GenerateConfig:
     """Our defaults where the model has no settings of its own, and the answer's schema."""
     own = writer.config.model_dump(exclude_none=True)
     config = CONFIG.model_copy(update={name: None for name in own if getattr(CONFIG, name, None) is not None})
+    if job.max_tokens is not None and writer.config.max_tokens is None:
+        config.max_tokens = job.max_tokens
     if job.schema is None:
         return config
     schema = ResponseSchema(name=job.form, json_schema=JSONSchema.model_validate(job.schema))

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
-from rich.console import Console
 from rich.table import Table
 
+from kate_eval.knowledge.commands.terminal import Folder, console
 from kate_eval.report.strata import BOUNDS, DUPLICATE, NEAR, STRATA, stratum
 
 if TYPE_CHECKING:
     from kate_eval.knowledge.audit import Audit, Finding
     from kate_eval.knowledge.bank import Bank
 
-console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
-"""Without emoji: ":train:" is one."""
-Folder = click.Path(path_type=Path)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 SHOWN = 160
 """Characters of a request that are printed."""
@@ -62,7 +59,7 @@ def audit(bank: Path, against: str, worst: int, output: Path | None) -> None:
     console.print(_EXPLANATION, style="dim")
     console.print(_quantile_table(found))
     for entry, sources in list(found.leaks.items())[:worst]:
-        console.print(f"Same entry: {entry} is in the bank as {', '.join(sources)}", markup=False)
+        console.print(f"Same entry: {entry} is in the bank as {', '.join(sources)}")
     if found.unknown_sources:
         console.print(
             f"{found.unknown_sources} of {found.items} items don't say which entries they were made from: "
@@ -159,9 +156,8 @@ def _print_worst(found: "Audit", bank: "Bank", count: int) -> None:
             f"\n{first.tfidf.similarity:.3f} ({found.embedder} {first.embedder.similarity:.3f}{same}): "
             f"{first.asked.entry}, turn {first.asked.turn + 1}{more}; item {item}",
             style="bold",
-            markup=False,
         )
-        console.print(f"  asked: {_short(question)}\n  item:  {_short(questions[item])}", markup=False)
+        console.print(f"  asked: {_short(question)}\n  item:  {_short(questions[item])}")
 
 
 def _short(text: str) -> str:

@@ -1,21 +1,32 @@
 """`kate knowledge build`: from gold or logs to a bank."""
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kate_eval.errors import ConfigurationError, unknown
+from kate_eval.errors import ConfigurationError, one_line, unknown
+from kate_eval.knowledge.commands.terminal import Folder, console
 
-console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
-Folder = click.Path(path_type=Path)
+if TYPE_CHECKING:
+    from inspect_ai.model import Model
+
+    from kate_eval.knowledge.acquire.build import Asking, Built
+    from kate_eval.knowledge.acquire.case import Acquired
+    from kate_eval.knowledge.acquire.estimate import Estimate
+    from kate_eval.knowledge.acquire.write import Tick
+    from kate_eval.knowledge.embed import Embedder
+
+INTERRUPTED = 130
+"""The exit code that shells give a command ended by Ctrl-C."""
+PROVIDERS = "https://inspect.aisi.org.uk/providers.html"
 
 
 @click.command("build")
@@ -53,62 +64,118 @@ def build(output: Path, **options: Any) -> None:
 
     An interrupted build goes on where it was when the same command is run again; no answer is paid for twice.
     """
-    from kate_eval.knowledge.acquire.build import build as build_bank
-    from kate_eval.knowledge.acquire.build import preview
+    try:
+        _build(output, options)
+    except KeyboardInterrupt:
+        click.echo(_interrupted(output), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _build(output: Path, options: dict[str, Any]) -> None:
+    from kate_eval.knowledge.acquire.build import FORMS
     from kate_eval.knowledge.embed import make_embedder
 
-    forms = [name.strip() for name in options["forms"].split(",") if name.strip()]
+    forms = [name for name in map(str.strip, options["forms"].split(",")) if name]
+    if not forms:
+        raise unknown("knowledge form", options["forms"], FORMS)
     embedder = make_embedder(options["embedder"])
-    acquired = _acquired(options)
-    if options["limit"]:
-        acquired = replace(acquired, cases=acquired.cases[: options["limit"]])
-    asking = _asking(options)
-    costs = preview(acquired, forms, output, asking)
+    with console.status("Reading"):
+        acquired = _acquired(options)
+        asking = _asking(options)
+        costs = _costs(acquired, forms, output, asking, options)
     for form, cost in costs.items():
         console.print(f"{form}: {cost}.")
     if options["estimate"]:
+        if not costs:
+            console.print("No model is asked.")
         return
-    total = sum(cost.requests + cost.known for cost in costs.values())
-    with _progress(total) as tick:
-        built = anyio.run(
-            build_bank, acquired, forms, output, embedder, replace(asking, tick=tick), options["append"]
-        )
-    _report_build(output, built, acquired.notes)
+    for form in costs:
+        asking.model_of(form)
+    with _progress(sum(cost.requests + cost.known for cost in costs.values())) as tick:
+        work = partial(_work, acquired, forms, output, embedder, replace(asking, tick=tick), options)
+        built, notes = anyio.run(work)
+    _report_build(output, built, notes)
 
 
-def _acquired(options: dict[str, Any]) -> Any:
+def _costs(
+    acquired: "Acquired", forms: Sequence[str], output: Path, asking: "Asking", options: dict[str, Any]
+) -> dict[str, "Estimate"]:
+    """What is to be written -> what that will cost."""
+    from kate_eval.knowledge.acquire import rewrite
+    from kate_eval.knowledge.acquire.build import preview
+    from kate_eval.knowledge.acquire.journal import Journal
+
+    costs = preview(acquired, forms, output, asking)
+    if options["rewrite"]:
+        cost = asking.estimate(rewrite.NAME, rewrite.jobs(acquired.cases), Journal(output))
+        return {rewrite.NAME: cost, **costs}
+    return costs
+
+
+async def _work(
+    acquired: "Acquired",
+    forms: Sequence[str],
+    output: Path,
+    embedder: "Embedder | None",
+    asking: "Asking",
+    options: dict[str, Any],
+) -> tuple["Built", Sequence[str]]:
+    """The bank, and what is to be said of its cases."""
+    from kate_eval.knowledge.acquire import rewrite
+    from kate_eval.knowledge.acquire.build import build as build_bank
+
+    if options["rewrite"]:
+        acquired = await rewrite.rewrite(acquired, output, asking)
+    built = await build_bank(acquired, forms, output, embedder, asking, options["append"])
+    return built, acquired.notes
+
+
+def _interrupted(output: Path) -> str:
+    """What is said when the user breaks a build off."""
+    from kate_eval.knowledge.acquire.journal import Journal
+
+    journal = Journal(output)
+    kept = f"{len(journal)} answers are kept in {journal.path}" if len(journal) else "no answer was kept yet"
+    return f"Interrupted: {kept}. Run the same command again to go on."
+
+
+def _acquired(options: dict[str, Any]) -> "Acquired":
     """The cases that the options name."""
-    from kate_eval.knowledge.acquire import GOLD
+    found = _from_logs(options) if options["logs"] else _from_gold(options)
+    return replace(found, cases=found.cases[: options["limit"]])
+
+
+def _from_logs(options: dict[str, Any]) -> "Acquired":
     from kate_eval.knowledge.acquire.logs import log_cases
 
+    for name in ("categories", "rewrite"):
+        if options[name]:
+            raise ConfigurationError(f"--{name} does not apply to --from-logs")
+    return log_cases(options["logs"], options["benchmark"], console.print)
+
+
+def _from_gold(options: dict[str, Any]) -> "Acquired":
+    from kate_eval.knowledge.acquire import GOLD
+
     benchmark = options["benchmark"]
-    if options["logs"]:
-        for name in ("categories", "rewrite"):
-            if options[name]:
-                raise ConfigurationError(f"--{name} does not apply to --from-logs")
-        return log_cases(options["logs"], benchmark, console.print)
     if benchmark is None:
         raise ConfigurationError(f"Name a benchmark ({', '.join(GOLD)}), or --from-logs LOGS")
     if benchmark not in GOLD:
         raise unknown("benchmark", benchmark, GOLD)
-    more: dict[str, Any] = {}
-    if options["rewrite"]:
-        if benchmark != "appworld":
-            raise ConfigurationError(f"--rewrite does not apply to {benchmark}")
-        from kate_eval.knowledge.acquire.rewrite import rewrite_split
-
-        more["rewritten"] = anyio.run(rewrite_split, options["split"], options["rewrite"], console.print)
+    if options["rewrite"] and benchmark != "appworld":
+        raise ConfigurationError(f"--rewrite does not apply to {benchmark}")
     categories = options["categories"].split(",") if options["categories"] else None
-    return GOLD[benchmark](options["split"], categories, **more)
+    return GOLD[benchmark](options["split"], categories)
 
 
-def _asking(options: dict[str, Any]) -> Any:
+def _asking(options: dict[str, Any]) -> "Asking":
     """The writing models that the options name."""
-    from inspect_ai.model import GenerateConfig, get_model
+    from inspect_ai.model import GenerateConfig
 
+    from kate_eval.knowledge.acquire import rewrite
     from kate_eval.knowledge.acquire.build import FORMS, Asking
 
-    names = {"": options["model"]} if options["model"] else {}
+    names = {form: options[option] for form, option in (("", "model"), (rewrite.NAME, "rewrite"))}
     for role in options["roles"]:
         form, _, name = role.partition("=")
         if form not in FORMS or not name:
@@ -119,14 +186,24 @@ def _asking(options: dict[str, Any]) -> Any:
         **{k: v for k, v in settings.items() if v is not None}, cache=options["cache"] or None
     )
     arguments = {name: _value(name, text) for name, text in map(_pair, options["model_args"])}
-    try:
-        models = {
-            form: get_model(name, config=config, base_url=options["model_base_url"], **arguments)
-            for form, name in names.items()
-        }
-    except Exception as ex:  # providers raise their own types
-        raise ConfigurationError(f"The model can't be used: {ex}") from ex
+    models = {
+        form: _model(name, config=config, base_url=options["model_base_url"], **arguments)
+        for form, name in names.items()
+        if name
+    }
     return Asking(models=models, retry_failed=options["retry_failed"], price=_price(options["price"]))
+
+
+def _model(name: str, **settings: Any) -> "Model":
+    from inspect_ai.model import get_model
+
+    try:
+        return get_model(name, **settings)
+    except Exception as ex:  # providers raise their own types
+        raise ConfigurationError(
+            f"The model {name!r} can't be used: {one_line(ex).rstrip('.')}. "
+            f"What its provider needs: {PROVIDERS}"
+        ) from ex
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -158,41 +235,35 @@ def _price(text: str | None) -> tuple[float, float] | None:
     return read, written
 
 
-class _Bar:
-    """A progress bar over items, which counts what failed."""
+@contextmanager
+def _progress(total: int) -> Iterator["Tick | None"]:
+    """A bar over what is written, which counts what failed; where nothing is, a sign of life."""
+    if not total:
+        with console.status("Building"):
+            yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Writing", total=total)
+        failed = 0
 
-    def __init__(self, total: int) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console)
-        self._task = self._progress.add_task("Writing", total=total)
-        self._failed = 0
+        def tick(done: bool) -> None:
+            nonlocal failed
+            failed += not done
+            text = f"Writing ({failed} failed)" if failed else "Writing"
+            progress.update(task, advance=1, description=text)
 
-    def __enter__(self) -> Callable[[bool], None]:
-        self._progress.start()
-        return self._tick
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _tick(self, done: bool) -> None:
-        self._failed += not done
-        text = f"Writing ({self._failed} failed)" if self._failed else "Writing"
-        self._progress.update(self._task, advance=1, description=text)
-
-
-def _progress(total: int) -> Any:
-    """A bar where something is written; else nothing."""
-    return _Bar(total) if total else nullcontext(None)
+        yield tick
 
 
-def _report_build(output: Path, built: Any, notes: Sequence[str]) -> None:
+def _report_build(output: Path, built: "Built", notes: Sequence[str]) -> None:
     for note in notes:
         console.print(note)
     for form, written in built.written.items():
         used = f"{written.input_tokens:,} input and {written.output_tokens:,} output tokens"
         console.print(f"{form}: {len(written.items)} written, {written.reused} of them known before; {used}.")
         for reason, count in written.reasons.most_common(5):
-            console.print(f"  {count} failed: {reason}", markup=False)
+            console.print(f"  {count} failed: {reason}")
     card = built.bank.card
     forms = ", ".join(f"{form} {count}" for form, count in card.forms.items())
     console.print(

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import anyio
 import click
-from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
-Folder = click.Path(path_type=Path)
+from kate_eval.knowledge.commands.terminal import Folder, console
 
 
 @click.command("embed")

@@ -9,10 +9,9 @@ from typing import Any
 
 import anyio
 import click
-from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
-Folder = click.Path(path_type=Path)
+from kate_eval.knowledge.commands.terminal import Folder, console
+
 KEYS = 3
 """Entries that a line names."""
 LINES = 100
@@ -42,14 +41,13 @@ def import_(file: Path, origin: str, benchmark: str | None, notes: Path | None, 
         lines = [json.dumps(dataclasses.asdict(note), ensure_ascii=False) + "\n" for note in listed]
         notes.write_text("".join(lines), encoding="utf-8")
     for line in _lines(listed):
-        console.print(line, markup=False)
+        console.print(line)
     card = bank.card
     forms = ", ".join(f"{form} {count}" for form, count in card.forms.items())
     console.print(
         f"{output}: {len(bank.items)} items ({forms}) of {card.benchmark} {card.split} from "
         f"{len(card.sources)} known entries, hash {card.items_hash}.\n"
         f"Threshold {card.embedder.threshold} ({card.embedder.name}): {card.embedder.calibration}.",
-        markup=False,
     )
 
 

@@ -1,5 +1,6 @@
 """Trajectories of AppWorld: solutions as the engine ran them, found by instruction, shown step by step."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from kate_eval.cli import main
 from kate_eval.errors import BankError, DatasetError
 from kate_eval.knowledge.acquire import default_bank, trajectory_bank
 from kate_eval.knowledge.acquire.appworld import OUTPUT, gold_cases
-from kate_eval.knowledge.acquire.rewrite import rewrite_task
+from kate_eval.knowledge.acquire.build import Asking
+from kate_eval.knowledge.acquire.case import Acquired
+from kate_eval.knowledge.acquire.rewrite import rewrite
 from kate_eval.knowledge.folder import load_bank, save_bank
 from kate_eval.knowledge.render import render_experiences
 from kate_eval.knowledge.retrieve import Query, Retriever
@@ -79,18 +82,25 @@ def test_a_bank_of_the_other_benchmark_or_split_is_refused(run: Any, tmp_path: P
     assert "the same scenario" in log.samples[0].error.message
 
 
-def test_a_rewritten_solution_counts_only_if_the_engine_accepts_it() -> None:
-    task = data.load("mini_train")[0]
-    own = record.load_demonstration("mini", task.id)["steps"]
+def test_a_rewritten_solution_counts_only_if_the_engine_accepts_it(tmp_path: Path) -> None:
+    acquired = gold_cases("mini_train")
+    few = replace(acquired, cases=acquired.cases[:1])
+    own = record.load_demonstration("mini", few.cases[0].source)["steps"]
     said = "\n\n".join(f"```python\n# Because it is needed.\n{step['code']}\n```" for step in own)
-    good = Scripted(lambda messages, config: output(said))
-    steps = anyio.run(rewrite_task, "mini", task, good.model())
-    assert steps is not None and steps[0]["code"].startswith("# Because")
-    assert task.instruction in good.requests[0][0][0].text
-    bad = Scripted(lambda messages, config: output(COMPLETE))
-    assert anyio.run(rewrite_task, "mini", task, bad.model()) is None
-    silent = Scripted(lambda messages, config: output("I would rather not."))
-    assert anyio.run(rewrite_task, "mini", task, silent.model()) is None
+
+    def rewritten(answer: str, folder: str) -> tuple[Acquired, Scripted]:
+        script = Scripted(lambda messages, config: output(answer))
+        asking = Asking(models={"": script.model()})
+        return anyio.run(rewrite, few, tmp_path / folder, asking), script
+
+    made, good = rewritten(said, "good")
+    [case] = made.cases
+    assert case.steps[0].code.startswith("# Because") and case.origin.writer == "mockllm/scripted"
+    assert case.question in good.requests[0][0][0].text and len(good.requests) == 1
+    assert not rewritten(said, "good")[1].requests  # the answer is kept
+    for number, answer in enumerate((COMPLETE, "I would rather not.")):
+        made, _ = rewritten(answer, f"bad{number}")
+        assert list(made.cases) == list(few.cases) and "0 of 1" in made.notes[0]
 
 
 def test_what_is_not_recorded_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

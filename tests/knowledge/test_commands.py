@@ -181,7 +181,7 @@ BAD_BUILDS = {
     "empty logs": (["--from-logs", "EMPTY"], "benchmarks found: none. Choose one: kate knowledge build"),
     "role of no form": (["bfcl", "--model-role", "wisdom=simulated/weak"], "choose from: intent, intent_"),
     "role of no model": (["bfcl", "--model-role", "summary"], "For instance: summary=openai/gpt-4.1"),
-    "provider": (["bfcl", "--model", "nobody/nothing"], "The model can't be used: "),
+    "provider": (["bfcl", "--model", "nobody/nothing"], "The model 'nobody/nothing' can't be used: "),
     "profile": (
         ["bfcl", "--model", "simulated/genius"],
         "choose from: default, perfect, silent, strong, weak",
@@ -280,6 +280,42 @@ def test_a_build_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(keys) == len(set(keys)) == 24
 
 
+def test_a_build_that_the_user_breaks_off_says_what_is_kept(tmp_path: Path) -> None:
+    build = ["build", "bfcl", "--form", "summary", "--limit", "40", *MODEL, "--max-connections", "2"]
+    command = [sys.executable, "-c", "from kate_eval.cli import main; main()", "knowledge", *build]
+    with subprocess.Popen(
+        [*command, "-M", "latency=0.3", "-o", "b"], stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    ) as process:
+        end = time.monotonic() + 60
+        while not lines(tmp_path / "b" / JOURNAL) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    kept = lines(tmp_path / "b" / JOURNAL)
+    assert process.returncode == 130 and 1 <= len(kept) < 40 and all(json.loads(line) for line in kept)
+    assert said == (
+        f"Interrupted: {len(kept)} answers are kept in b/{JOURNAL}. Run the same command again to go on.\n"
+    )
+    assert f"40 written, {len(kept)} of them known before" in works(*build, "-o", tmp_path / "b")
+
+
+@pytest.mark.parametrize("rewrites", [False, True])
+def test_a_model_without_its_key_is_one_line_that_names_the_key(
+    rewrites: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    asked = ["appworld", "--split", "mini_train", "--rewrite"] if rewrites else ["bfcl", "--model"]
+    said = refused("build", *asked, "openai/gpt-4.1", "-o", tmp_path / "b")
+    assert "OPENAI_API_KEY" in said and "https://inspect.aisi.org.uk/providers.html" in said
+    assert "[bold]" not in said and not (tmp_path / "b").exists()
+
+
+def test_an_estimate_needs_no_model(tmp_path: Path) -> None:
+    asked = ("build", "bfcl", "--form", "summary", *LIMIT, "--estimate", "-o", tmp_path / "b")
+    assert works(*asked) == works(*asked, *MODEL)
+    assert "about $" in works(*asked, "--price", "2,8")
+
+
 # --- show and search
 
 
@@ -319,8 +355,10 @@ def test_searching_finds_what_a_solver_would(bank: Path) -> None:
         "summary",
         "trajectory",
     ]
-    assert "trajectory: 0 above" in works("search", bank, text, "--classes", "NoSuchAPI")
-    assert f"1.000  {ITEM}" in works("search", bank, text, "--classes", "NoSuchAPI, GorillaFileSystem")
+    assert f"1.000  {ITEM}" in works("search", bank, text, "--classes", "GorillaFileSystem")
+    assert "Unknown class 'NoSuchAPI'; choose from: GorillaFileSystem" in refused(
+        "search", bank, text, "--classes", "NoSuchAPI, GorillaFileSystem"
+    )
     assert "trajectory: 0 above 0.99" in works("search", bank, "zyzzyva", "--threshold", "0.99")
     assert works("search", bank, text, "--select", "diverse") and works(
         "search", bank, text, "--select", "cover"

@@ -2,23 +2,28 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
 
 from kate_eval.errors import BankError, ConfigurationError, EndpointError
 from kate_eval.knowledge import folder
 from kate_eval.knowledge.acquire.bfcl import gold_cases
 from kate_eval.knowledge.acquire.build import Asking, Built, build, preview
 from kate_eval.knowledge.acquire.case import Acquired
-from kate_eval.knowledge.acquire.write import TRIES
+from kate_eval.knowledge.acquire.write import CUT_OFF, TRIES
+from kate_eval.knowledge.bank import Vectors
+from kate_eval.knowledge.embed import unit
 from kate_eval.knowledge.folder import JOURNAL, load_bank, save_bank, writing
 from kate_eval.knowledge.item import Origin
-from tests.conftest import Scripted
-from tests.knowledge.acquire.writers import PROSE, asked, good_answer, writer
+from tests.conftest import Scripted, output
+from tests.knowledge.acquire.writers import PROSE, asked, asks, good_answer, writer
 
 FEW = 12
 
@@ -95,9 +100,9 @@ def test_an_answer_that_can_t_be_used_is_asked_again_with_the_reason(tmp_path: P
 
 def test_what_never_gives_a_usable_answer_is_counted_and_not_asked_again(tmp_path: Path) -> None:
     victim = few().cases[3].question
-    script = writer(lambda text, tries: "" if f"Request:\n{victim}" in text else good_answer(text))
+    script = writer(lambda text, tries: "" if asks(text, victim) else good_answer(text))
     built = made(tmp_path / "b", script, "summary")
-    assert sum(f"Request:\n{victim}" in text for text in asked(script)) == TRIES
+    assert sum(asks(text, victim) for text in asked(script)) == TRIES
     assert built.bank.card.failed == {"summary": 1} and len(built.bank.items) == FEW - 1
     assert built.written["summary"].reasons == Counter({"the answer is empty": 1})
     again = writer()
@@ -200,6 +205,82 @@ def test_a_turn_that_was_played_twice_alike_is_one_item(tmp_path: Path) -> None:
     built = made(tmp_path / "b", script, "trajectory,reflection", replace(acquired, cases=runs))
     assert built.bank.card.forms == {"reflection": 6, "trajectory": 6}
     assert len(script.requests) == 6
+
+
+@pytest.mark.parametrize("reason", sorted(CUT_OFF))
+def test_an_answer_that_was_cut_off_is_asked_again_then_failed(reason: Any, tmp_path: Path) -> None:
+    def cut(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        answer = output(PROSE)
+        if len(messages) == 1 or asks(messages[0].text, victim):
+            answer.choices[0].stop_reason = reason
+        return answer
+
+    victim = few().cases[1].question
+    script = Scripted(cut)
+    built = made(tmp_path / "b", script, "summary", few(2))
+    assert all("cut off" in messages[-1].text for messages, _, _ in script.requests if len(messages) > 1)
+    assert sum(asks(text, victim) for text in asked(script)) == TRIES and len(script.requests) == TRIES + 2
+    assert built.bank.card.failed == {"summary": 1} and len(built.bank.items) == 1
+    assert built.written["summary"].reasons == Counter({CUT_OFF[reason]: 1})
+
+
+class Counted:
+    """An embedder that makes vectors of letters, and counts what it is asked."""
+
+    name = "counted"
+    threshold: float | None = 0.5
+
+    def __init__(self, dimension: int = 26) -> None:
+        self.texts: list[str] = []
+        self.dimension = dimension
+
+    async def encode(self, texts: Sequence[str]) -> Vectors:
+        self.texts += texts
+        return unit([[1 + text.count(chr(97 + n)) for n in range(self.dimension)] for text in texts])
+
+
+def test_each_text_is_embedded_once(tmp_path: Path) -> None:
+    def embedded(cases: Acquired, embedder: Counted, append: bool = False) -> Built:
+        asking = Asking(models={"": writer().model()})
+        forms = ["trajectory", "summary", "intent"]
+        return anyio.run(build, cases, forms, tmp_path / "b", embedder, asking, append)
+
+    first = Counted()
+    bank = embedded(few(), first).bank
+    assert len(first.texts) == len(set(first.texts)) == len({item.question for item in bank.items})
+    assert bank.vectors is not None and bank.vectors.shape == (len(bank.items), 26)
+    more = Counted()
+    grown = embedded(few(FEW + 4), more, append=True).bank
+    assert len(more.texts) == len(set(more.texts))
+    assert not set(more.texts) & {item.question for item in bank.items}
+    alone = anyio.run(Counted().encode, [item.question for item in grown.items])
+    assert grown.vectors is not None and np.allclose(grown.vectors, alone)
+    with pytest.raises(BankError, match=r"of another dimension.*kate knowledge embed"):
+        embedded(few(FEW + 8), Counted(7), append=True)
+
+
+def test_a_bank_of_failures_alone_is_embedded(tmp_path: Path) -> None:
+    failed = Origin(kind="run", success=False, evidence="state differs")
+    runs = replace(few(3), cases=[replace(case, origin=failed) for case in few(3).cases])
+    asking = Asking(models={"": writer().model()})
+    built = anyio.run(build, runs, ["reflection"], tmp_path / "b", Counted(), asking)
+    assert built.bank.card.forms == {"reflection": 3} and built.bank.card.embedder.dimension == 26
+
+
+def test_the_cost_needs_no_model_but_the_build_does(tmp_path: Path) -> None:
+    costs = preview(few(), ["summary", "intent", "intent_summary"], tmp_path / "b", Asking(price=(2.0, 8.0)))
+    named = preview(few(), ["summary"], tmp_path / "b", Asking(models={"": writer().model()}))
+    assert costs["summary"].input_tokens == named["summary"].input_tokens and costs["summary"].dollars
+    assert costs["intent_summary"].requests == costs["intent"].requests > 0
+    assert preview(few(), ["summary"], tmp_path / "b", Asking())["summary"].dollars is None
+
+
+def test_an_endpoint_that_can_t_be_reached_is_no_disk_s_error(tmp_path: Path) -> None:
+    def dead(text: str, tries: int) -> str:
+        raise ConnectionError("[bold]ERROR[/bold]: refused\n\nStart it")
+
+    with pytest.raises(EndpointError, match=r"failed \(refused\. Start it\)\. 0 of 12 items are done"):
+        made(tmp_path / "b", writer(dead), "summary")
 
 
 def test_looking_at_the_cost_leaves_a_running_build_s_journal_alone(tmp_path: Path) -> None:

@@ -180,6 +180,45 @@ def test_a_store_in_another_shape_is_counted(played: EvalLog, tmp_path: Path) ->
     assert {case.source for case in acquired.cases} == {str(s.id) for s in log.samples[3:]}
 
 
+@pytest.mark.parametrize(
+    "odd", ["../../../etc/passwd_1", "x" * 100_000, "multi_turn_base_1\0", "/_1", "*_1", 7]
+)
+def test_a_sample_s_id_is_looked_up_among_the_entries_only(odd: str | int) -> None:
+    from kate_eval.appworld.data import load_task, related
+    from kate_eval.errors import DatasetError
+
+    for find in (load_entry, lambda name: load_task("mini", name)):
+        with pytest.raises(DatasetError, match=r"has no (entry|task)") as raised:
+            find(str(odd))
+        assert len(str(raised.value)) < 200
+    assert related("mini", str(odd)) == {str(odd)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"category_hashes": {"../x": "0"}},
+        {"category_hashes": {"x" * 5000: "0"}},
+        {"category_hashes": 5},
+        {"split": ["test"]},
+        {"split": "line\nbreak"},
+        {"data_hash": "0"},
+        {"benchmark": ["bfcl"]},
+    ],
+)
+def test_metadata_that_our_tasks_don_t_write_leaves_the_log_out(
+    played: EvalLog, change: dict[str, Any], tmp_path: Path
+) -> None:
+    log = read_eval_log(played.location)
+    assert log.eval.metadata is not None
+    log.eval.metadata.update(change)
+    write_eval_log(log, str(tmp_path / "odd.eval"))
+    said: list[str] = []
+    with pytest.raises(ConfigurationError):
+        read(tmp_path / "odd.eval", said=said)
+    assert len(said) == 1 and "Left out, of " in said[0] and len(said[0]) < 1000
+
+
 def test_a_missing_log_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No log or folder"):
         read(tmp_path / "nowhere")

@@ -37,6 +37,6 @@ def asked(script: Scripted) -> list[str]:
     return [messages[0].text for messages, _, _ in script.requests]
 
 
-def options(script: Scripted, **more: Any) -> dict[str, Any]:
-    """What `Asking` needs to have the script write everything."""
-    return {"models": {"": script.model()}, **more}
+def asks(text: str, question: str) -> bool:
+    """Whether a request is about this question."""
+    return f" question]\n{question}\n[" in text
