@@ -186,7 +186,7 @@ BAD_BUILDS = {
         ["bfcl", "--model", "simulated/genius"],
         "choose from: default, perfect, silent, strong, weak",
     ),
-    "argument": (["bfcl", *MODEL, "-M", "speed=1"], "choose from: choices, latency, seed"),
+    "argument": (["bfcl", *MODEL, "-M", "speed=1"], "choose from: choices, latency, prefix_cache, seed"),
     "no value": (["bfcl", *MODEL, "-M", "latency"], "-M latency: write it as NAME=VALUE"),
     "latency": (["bfcl", *MODEL, "-M", "latency=-1"], "must be 0 or more seconds, not -1"),
     "one price": (["bfcl", "--price", "2"], "--price 2: write dollars per million tokens as IN,OUT (2,8)"),
