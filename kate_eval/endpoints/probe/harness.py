@@ -31,7 +31,7 @@ async def ask(
     except TimeoutError:
         return f"no answer within {seconds:g} s"
     except Exception as ex:  # a provider's errors are its own
-        return f"{type(ex).__name__}: {' '.join(str(ex).split())[:300]}"
+        return f"{type(ex).__name__}: {' '.join(str(ex.__cause__ or ex).split())[:300]}"
 
 
 async def arrives(model: Model, seconds: float) -> list[Finding]:

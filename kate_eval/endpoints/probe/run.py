@@ -1,16 +1,22 @@
 """The probe: every check at once, each with a time of its own; seeded requests last and one at a time."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
 import anyio
 import httpx
 from inspect_ai.model import Model
 
 from kate_eval.endpoints.probe import choices, harness, server, tools
 from kate_eval.endpoints.probe.endpoint import Endpoint, Failure, address
-from kate_eval.endpoints.probe.findings import Finding, Findings, by_check, unsure
+from kate_eval.endpoints.probe.findings import Finding, Findings, by_check, unsure, yes
 from kate_eval.errors import ConfigurationError
 
 SECONDS = 8.0
 """That a check may take, unless told otherwise."""
+WARM = 60.0
+"""Seconds for the very first request: servers compile what they need at their first ones."""
 CHOICES = ("required", "named", "none")
 CHECKS = (
     *("server", "model", "context", "LoRA", "choices", "distinct", "prompt counted", "temperature 0, n"),
@@ -51,12 +57,19 @@ async def _over_http(endpoint: Endpoint, model: Model) -> Findings:
     found = by_check(await server.models(endpoint))
     if _hopeless(found):
         return _complete(found, "not asked")
+    await _together({"server": partial(_warm, endpoint)}, WARM)
     checks = _of_server(endpoint) | _through_inspect(model, endpoint.seconds)
     if "context" not in found:
         checks["context"] = partial(server.context, endpoint)
     found |= await _together(checks, endpoint.seconds)
     found |= await _together({"seeds": partial(choices.seeds, endpoint)}, endpoint.seconds)
     return _complete(found, "can't tell")
+
+
+async def _warm(endpoint: Endpoint) -> Finding:
+    patient = replace(endpoint, seconds=WARM)
+    await patient.chat("x", n=1, temperature=1.0, max_tokens=2)
+    return yes("server", "warm")
 
 
 def _of_server(endpoint: Endpoint) -> dict[str, Check]:

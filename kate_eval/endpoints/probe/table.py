@@ -23,21 +23,27 @@ def findings_table(title: str, findings: Findings) -> Table:
     table.add_column("")
     table.add_column("finding", ratio=2)
     table.add_column("evidence", ratio=3)
+    told: set[str] = set()
     for finding in findings.values():
-        says = f"{finding.says}. {finding.remedy}" if finding.remedy else finding.says
+        new = finding.remedy and finding.remedy not in told
+        told.add(finding.remedy)
+        says = f"{finding.says}. {finding.remedy}" if new else finding.says
         evidence = " ".join(finding.evidence.split())[:EVIDENCE]
         table.add_row(finding.check, MARKS[finding.state], escape(says), escape(evidence))
     return table
 
 
 def verdicts_table(verdicts: Mapping[str, Verdict]) -> Table:
-    """A row for each solver."""
+    """A row for each verdict, with the solvers that have it."""
     table = Table(title="Solvers", title_justify="left")
-    table.add_column("solver", no_wrap=True)
+    table.add_column("solvers")
     table.add_column("verdict", no_wrap=True)
     table.add_column("")
+    alike: dict[Verdict, list[str]] = {}
     for name, found in verdicts.items():
-        table.add_row(name, STATES[found.state], escape("\n".join(found.lines)))
+        alike.setdefault(found, []).append(name)
+    for found, names in alike.items():
+        table.add_row(", ".join(names), STATES[found.state], escape("\n".join(found.lines)))
     return table
 
 

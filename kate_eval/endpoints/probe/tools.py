@@ -135,7 +135,7 @@ def _refused(check: str, ex: Failure) -> Finding:
         raise ex
     text = str(ex)
     if "enable-auto-tool-choice" in text or "tool-call-parser" in text:
-        return no(check, "the server refuses tools with tool_choice auto", text, FLAGS)
+        return no(check, "the server refuses tools: it has no tool parser", text, FLAGS)
     if "tool" in text.lower():
         return no(check, "the server refuses it", text, FLAGS if check == "tools" else "")
     return unsure(check, "the request was refused", text)
