@@ -1,4 +1,4 @@
-"""The probe at a real vLLM server: with its parser off it names the flag, with it on it finds what is there."""
+"""The probe at a real vLLM server: it names the flag of a parser that is off, and finds what is there."""
 
 import time
 from pathlib import Path
@@ -60,6 +60,7 @@ def test_what_a_server_with_its_parser_can_do_is_found(server: Server) -> None:
     assert findings["context"].says == f"{CONTEXT:,} tokens"
     assert findings["temperature 0, n"].state == "no"  # vLLM refuses it
     # Whatever a tiny model writes on its own, the server can make it call.
-    assert "yes" in (findings["tool_choice required"].state, findings["tool_choice named"].state)
+    for check in ("tool_choice required", "tool_choice named"):
+        assert findings[check].state == "yes", findings[check]
     assert findings["Inspect: choices"].state == findings["Inspect: usage"].state == "yes"
     assert verdict(needs_of("kate") or (), findings).state != "lacks"

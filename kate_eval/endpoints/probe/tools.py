@@ -32,7 +32,8 @@ def tool(name: str, description: str, **properties: Any) -> dict[str, Any]:
 
 
 TEXT = {"type": "string"}
-WEATHER = tool("get_weather", "The weather in a city.", city=TEXT)
+# A choice of cities: a weak model that must call would fill a free text without end.
+WEATHER = tool("get_weather", "The weather in a city.", city=TEXT | {"enum": ["Paris", "Rome"]})
 CITIES = tool("list_cities", "All cities. Takes no arguments.")
 _WHEN = {
     "type": "object",
