@@ -68,14 +68,29 @@ async def parsed(endpoint: Endpoint, check: str) -> Finding:
         )
     except Failure as ex:
         return _refused(check, ex)
-    message = answer["choices"][0].get("message") or {}
+    first = answer["choices"][0]
+    message = first.get("message") or {}
     calls, content = message.get("tool_calls") or [], str(message.get("content") or "")
+    if not calls and RAW.search(content) and (first.get("finish_reason") == "length" or _malformed(content)):
+        return unsure(
+            check, "the model's call was cut off or malformed, so no parser can read it", shown([content])
+        )
     if not calls and RAW.search(content):
         says = "the model wrote raw calls as text: the server's tool parser is off, or another model's"
         return no(check, says, shown([content]), FLAGS)
     if not calls:
         return unsure(check, "the model made no call", shown([content]))
     return _judge(check, calls)
+
+
+def _malformed(content: str) -> bool:
+    """Whether what follows a hermes tag is no JSON: then that it stays text says nothing of the parser."""
+    _, tag, call = content.partition("<tool_call>")
+    try:
+        json.JSONDecoder().raw_decode(call.lstrip())
+    except (ValueError, RecursionError):
+        return bool(tag) and call.lstrip().startswith("{")
+    return False
 
 
 def _judge(check: str, calls: list[Any]) -> Finding:

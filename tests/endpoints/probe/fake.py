@@ -24,7 +24,8 @@ class Fake:
     distinct: bool = True
     greedy_n: bool = True
     tools: str = "parsed"
-    """parsed, raw (no parser reads the calls), refused (400), or silent (the model makes no call)."""
+    """parsed, raw (no parser reads the calls), malformed or cut (no parser can), refused (400), or silent
+    (the model makes no call)."""
     required: bool = True
     obeys_none: bool = True
     reasoning: str = "apart"
@@ -96,7 +97,8 @@ class Fake:
                 message |= {"content": "51", "reasoning_content": thought}
         told = {"content": [{"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}]}
         logprobs = told if body.get("logprobs") and self.logprobs else None
-        return {"index": index, "finish_reason": "stop", "message": message, "logprobs": logprobs}
+        end = "length" if self.tools == "cut" and body.get("tools") else "stop"
+        return {"index": index, "finish_reason": end, "message": message, "logprobs": logprobs}
 
     def text(self, body: dict[str, Any], index: int) -> str:
         """The text of a choice."""
@@ -112,7 +114,9 @@ class Fake:
             return {} if self.obeys_none else {"tool_calls": wire(calls)}
         if choice != "auto":
             return {"tool_calls": wire(calls)} if self.required else {"content": "No."}
-        if self.tools == "raw":
+        if self.tools == "malformed":
+            return {"content": '<tool_call>{"name": "get_weather", "arguments": {"city"</tool_call>'}
+        if self.tools in ("raw", "cut"):
             text = "".join(
                 f"<tool_call>{json.dumps({'name': n, 'arguments': a})}</tool_call>" for n, a in calls
             )

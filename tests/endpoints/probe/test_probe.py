@@ -47,6 +47,8 @@ def states(findings: Findings) -> dict[str, str]:
         ({"tools": "raw"}, dict.fromkeys(CALLS, "no") | {"Inspect: tool calls": "unsure"}),
         ({"tools": "refused"}, dict.fromkeys(("tools", *CALLS), "no") | {"Inspect: tool calls": "unsure"}),
         ({"tools": "silent"}, dict.fromkeys((*CALLS, "Inspect: tool calls"), "unsure")),
+        ({"tools": "malformed"}, dict.fromkeys((*CALLS, "Inspect: tool calls"), "unsure")),
+        ({"tools": "cut"}, dict.fromkeys((*CALLS, "Inspect: tool calls"), "unsure")),
         ({"required": False}, dict.fromkeys(("tool_choice required", "tool_choice named"), "no")),
         ({"obeys_none": False}, {"tool_choice none": "no"}),
         ({"reasoning": "inline"}, {"reasoning": "no", "reasoning, n": "unsure"}),
