@@ -5,15 +5,21 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
+from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.errors import KateError
 from kate_eval.knowledge.commands import knowledge
+
+if TYPE_CHECKING:
+    from kate_eval.endpoints.probe.needs import Need
 
 console = Console()
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -40,6 +46,15 @@ def main() -> None:
 
 main.add_command(appworld)
 main.add_command(knowledge)
+
+
+def _solver_needs() -> "Mapping[str, Sequence[Need]]":
+    from kate_eval.solvers.needs import all_needs
+
+    return all_needs()
+
+
+main.add_command(probe_command(_solver_needs))
 
 
 @main.group()

@@ -48,7 +48,7 @@ def test_a_wheel_user_sets_up_and_scores_gold(clean: Path) -> None:
     python = str(clean / "env/bin/python")
     assert "kate bfcl setup" in sh(python, "-c", MISSING, cwd=clean)
     assert "Installed bfcl-eval" in sh(str(clean / "env/bin/kate"), "bfcl", "setup", cwd=clean)
-    assert sh(python, "-c", SCORE_TWO, cwd=clean).strip() == "['C', 'C']"
+    assert sh(python, "-c", SCORE_TWO, cwd=clean).splitlines()[-1] == "['C', 'C']"
     assert "kate-eval" in sh(str(clean / "env/bin/kate-eval"), "--version", cwd=clean)
 
 

@@ -1,0 +1,1 @@
+"""What an endpoint really does: `kate probe`, and the preflight that runs before an eval's first sample."""
