@@ -8,18 +8,15 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from inspect_ai.hooks import hooks
 from inspect_ai.model import ModelAPI, modelapi
 from inspect_ai.solver import Solver, solver
 
 from kate_eval.appworld.scorer import appworld_counts, appworld_verdict
 from kate_eval.bfcl.scorer import bfcl_verdict
 from kate_eval.counters import run_counters
-from kate_eval.endpoints.probe.preflight import Preflight
 from kate_eval.errors import unknown
 from kate_eval.solvers.kate import baseline, depth, kate, knowledge, memp, width
 from kate_eval.solvers.nearest import nearest
-from kate_eval.solvers.needs import needs_of
 from kate_eval.solvers.online import online
 from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
@@ -64,12 +61,6 @@ def simulated() -> type[ModelAPI]:
     from kate_eval.endpoints.simulated import SimulatedAPI
 
     return SimulatedAPI
-
-
-@hooks(name="preflight", description="stops a task whose endpoint lacks what its solver needs")
-class _Preflight(Preflight):
-    def __init__(self) -> None:
-        super().__init__(needs_of)
 
 
 __all__ = [

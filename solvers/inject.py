@@ -28,7 +28,7 @@ from kate_eval.knowledge.nearness import Nearness, bank_nearness
 from kate_eval.knowledge.render import render_experiences, within_budget
 from kate_eval.knowledge.retrieve import Retrieved, Retriever
 from kate_eval.solvers.parameters import Parameters, prompt
-from kate_eval.solvers.preflight import check_at_start, require_benchmark
+from kate_eval.solvers.preflight import require_benchmark
 
 State = Callable[[str], Awaitable[str]]
 """Asks the model something in one request; its answer."""
@@ -106,7 +106,6 @@ def open_bank(
     loaded = load_bank(Path(bank))
     loaded.require_forms(forms)
     require_match(loaded.card.embedder.name, match)
-    check_at_start()
     shelf = Shelf(loaded)
     _ = shelf.nearness  # now, not in the middle of a sample
     if threshold is None:

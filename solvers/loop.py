@@ -20,6 +20,7 @@ from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
 from kate_eval.solvers.inject import Injected, Injector, Source, open_bank
 from kate_eval.solvers.parameters import Parameters, prompts_hash
+from kate_eval.solvers.preflight import check_at_start
 from kate_eval.solvers.sample import SAMPLERS
 
 SOURCE = "kate"
@@ -31,6 +32,7 @@ def loop(parameters: Parameters) -> Solver:
     Raises:
         BankError: the bank that they name can't be used.
     """
+    check_at_start()
     forms = parameters.knowledge
     told = parameters.bank, forms, parameters.match, parameters.threshold
     source = open_bank(*told) if forms else None

@@ -19,6 +19,7 @@ from kate_eval.episode import Call, Episode, Turn, current_episode
 from kate_eval.knowledge.retrieve import Retrieved
 from kate_eval.solvers.inject import Shelf, bank_provenance, check_leakage, open_bank
 from kate_eval.solvers.loop import SOURCE
+from kate_eval.solvers.preflight import check_at_start
 
 FORM = "trajectory"
 SUBMIT = "apis.supervisor.complete_task()"
@@ -107,6 +108,7 @@ def nearest(bank: str | None = None, allow_leakage: bool = False) -> Solver:
     Raises:
         BankError: the bank can't be used.
     """
+    check_at_start()
     source = open_bank(bank, [FORM])
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:

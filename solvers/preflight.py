@@ -5,18 +5,21 @@ come once a sample, after the sample's environment was opened. A hook is told bo
 that Inspect lets through from a hook is a limit's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.hooks import Hooks, TaskStart, hooks
+from inspect_ai.hooks import Hooks, RunEnd, TaskStart, hooks
 from inspect_ai.util import LimitExceededError
 
+from kate_eval.endpoints.probe.needs import Need
+from kate_eval.endpoints.probe.preflight import EndpointCheck
 from kate_eval.errors import BankError, ConfigurationError, KateError
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.folder import is_bank, read_card
 from kate_eval.knowledge.scenario import benchmark_of
+from kate_eval.solvers.needs import needs_of
 
 FOLDERS = ("bank", "memory")
 """Parameters of solvers that name a bank's folder."""
@@ -26,7 +29,7 @@ IN_ORDER = "online"
 
 @cache
 def check_at_start() -> None:
-    """Have each task checked as it starts, from now on; called where a solver is made that may need it.
+    """Have each task checked as it starts, from now on; called where a solver is made.
 
     Not at import: Inspect announces its hooks to everyone who has this package installed.
     """
@@ -36,6 +39,10 @@ def check_at_start() -> None:
 
 class Preflight(Hooks):
     """Checks each task as it starts."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, EndpointCheck] = {}
+        """By run."""
 
     async def on_task_start(self, data: TaskStart) -> None:
         """End the task if its solver can't play it.
@@ -50,8 +57,21 @@ class Preflight(Hooks):
             for step in data.plan.steps:
                 require_same_benchmark(step.params, metadata)
                 require_order(step.solver, data.spec.config.max_samples)
+            check = self._endpoints.setdefault(data.run_id, EndpointCheck())
+            await check.require(_needs(data), data.spec.model_base_url, list(data.spec.model_roles or {}))
         except KateError as ex:
             raise LimitExceededError("custom", value=1, limit=0, message=str(ex)) from ex
+
+    async def on_run_end(self, data: RunEnd) -> None:
+        """Forget the run."""
+        self._endpoints.pop(data.run_id, None)
+
+
+def _needs(data: TaskStart) -> Sequence[Need]:
+    """What the plan's solvers need of the endpoint; nothing where no solver of ours is in it."""
+    offered = (data.spec.metadata or {}).get("mode", "fc") != "prompt"
+    needs = [need for step in data.plan.steps for need in needs_of(step.solver, step.params) or ()]
+    return [need for need in needs if offered or not need.tools]
 
 
 def require_same_benchmark(parameters: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
