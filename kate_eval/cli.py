@@ -15,6 +15,7 @@ from rich.console import Console
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
 from kate_eval.endpoints.probe.command import probe_command
+from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
 from kate_eval.knowledge.commands import knowledge
 
@@ -41,11 +42,12 @@ class _Group(click.Group):
 @click.group(cls=_Group)
 @click.version_option(__version__, prog_name="kate-eval")
 def main() -> None:
-    """Evaluate tool-calling agents: set-up, knowledge banks, reports."""
+    """Evaluate tool-calling agents: set-up, model servers, knowledge banks, reports."""
 
 
 main.add_command(appworld)
 main.add_command(knowledge)
+main.add_command(serve)
 
 
 def _solver_needs() -> "Mapping[str, Sequence[Need]]":

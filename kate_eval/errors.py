@@ -35,6 +35,14 @@ class EndpointError(KateError):
     """The model endpoint gave something that can't be used (not: a bad answer)."""
 
 
+class InstallationError(KateError):
+    """Software in an environment of its own could not be installed or run there."""
+
+
+class ServerError(KateError):
+    """A model server of ours could not be started, or died."""
+
+
 class EngineError(KateError):
     """A benchmark's engine failed: it did not start, died, or gave no answer."""
 

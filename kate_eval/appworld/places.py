@@ -11,10 +11,10 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
-
+from kate_eval import installation
 from kate_eval.appworld.stamp import STAMP, Stamp, content, files_hash, read_stamp, times
 from kate_eval.errors import ConfigurationError, DatasetError, unknown
+from kate_eval.installation import CACHE_VARIABLE
 
 APPWORLD_VERSION = "0.1.3.post1"
 DB_VERSION = "0.1.0"
@@ -28,7 +28,6 @@ BENCHMARKS = {"real": "appworld", "mini": "appworld-mini"}
 """World -> the name that banks and logs have: a bank of one world says nothing about the other."""
 ENGINE_CODE = Path(__file__).parent / "engine"
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
-CACHE_VARIABLE = "KATE_EVAL_CACHE"
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 _MINI_VERSION = re.compile(r"^VERSION = (\d+)$", re.MULTILINE)
 
@@ -39,9 +38,10 @@ def cache() -> Path:
     Raises:
         ConfigurationError: the engine would take its path for a database in memory.
     """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    folder = (Path(chosen) if chosen else platformdirs.user_cache_path("kate-eval")).expanduser().absolute()
-    return database_path(folder, f"Choose another: export {CACHE_VARIABLE}=/some/folder") / "appworld"
+    return (
+        database_path(installation.cache(), f"Choose another: export {CACHE_VARIABLE}=/some/folder")
+        / "appworld"
+    )
 
 
 def database_path(path: Path, remedy: str) -> Path:

@@ -10,20 +10,18 @@ import os
 import shutil
 import subprocess
 import tempfile
-import venv
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
-from filelock import FileLock, Timeout
 
+from kate_eval import installation
 from kate_eval.appworld import data, places, record
 from kate_eval.appworld.stamp import STAMP, Stamp, content, files_hash, read_stamp, write_stamp
 from kate_eval.errors import DatasetError, unknown
+from kate_eval.installation import Say
 
-Say = Callable[[str], None]
 TASKS = {"train": 1, "dev": 1, "test_normal": 168, "test_challenge": 417}
 """Split -> how many tasks it has at least."""
 APPS = 12
@@ -79,12 +77,13 @@ def provision(world: str, force: bool, say: Say) -> None:
         say: shows a line of progress.
 
     Raises:
-        DatasetError: a stage failed; the message names the remedy.
+        DatasetError: what was made is not whole; the message names the remedy.
+        InstallationError: a stage failed; likewise.
         EngineError: demonstrations could not be recorded.
     """
     home = places.cache()
     home.mkdir(parents=True, exist_ok=True)
-    with _alone(home, say):
+    with installation.alone(home, say):
         _engine(_RUNS if force else _STARTS, say)
         _world(world, force, say)
         anyio.run(record.record, world, record.RECORDED[world], say)
@@ -136,20 +135,6 @@ def _marker() -> dict[str, Any]:
     return found
 
 
-@contextlib.contextmanager
-def _alone(home: Path, say: Say) -> Iterator[None]:
-    lock = FileLock(home / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say("Another set-up is running; waiting for it.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _engine(check: str, say: Say) -> None:
     """The engine's environment: Python packages pinned by hash, and the apps unpacked."""
     folder = places.engine_folder()
@@ -159,31 +144,20 @@ def _engine(check: str, say: Say) -> None:
         return
     say(f"Installing the AppWorld engine {places.APPWORLD_VERSION} into {folder} (about a minute).")
     shutil.rmtree(folder, ignore_errors=True)
-    _create(folder)
+    installation.create(folder)
     python = str(places.engine_python())
     # The list is complete: resolving again could only ask for a release newer than what it pins.
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     locked = ["--no-deps", "--require-hashes", "-r", str(places.REQUIREMENTS)]
-    _run([*pip, *locked], _online(folder), "Check the network to the package index.")
+    installation.run([*pip, *locked], _online(folder), "Check the network to the package index.")
     say("Unpacking the engine's apps.")
     install = [python, "-m", "appworld.cli", "install"]
-    _run(install, _environment(folder), "The package may be damaged: run the command again.")
+    installation.run(install, _environment(folder), "The package may be damaged: run the command again.")
     if not _works(_RUNS):
         raise DatasetError(
             f"The AppWorld engine in {folder} does not start. Remove the folder and try again."
         )
     stamp.write_text(wanted + "\n")
-
-
-def _create(folder: Path) -> None:
-    try:
-        venv.create(folder, with_pip=True, symlinks=True)
-    except subprocess.CalledProcessError as ex:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise DatasetError(
-            f"No virtual environment could be made in {folder}: this Python comes without ensurepip ({ex}). "
-            "On Debian and Ubuntu: apt install python3-venv"
-        ) from ex
 
 
 def _works(check: str) -> bool:
@@ -217,50 +191,19 @@ def _online(folder: Path) -> dict[str, str]:
     return _environment(folder) | needed
 
 
-def _run(command: list[str], environment: dict[str, str], remedy: str, hear: Say = lambda line: None) -> None:
-    """Run a command of the engine's environment.
-
-    Args:
-        command: what to run.
-        environment: all of its environment.
-        remedy: what to do if it fails.
-        hear: is given each line as it is written, of both outputs: read apart, one could block the other.
-
-    Raises:
-        DatasetError: it failed.
-    """
-    said: deque[str] = deque(maxlen=15)
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment,
-    ) as process:
-        for line in process.stdout or ():
-            if _progress(line) is None:
-                said.append(line)
-            hear(line.rstrip())
-    if process.returncode:
-        raise DatasetError(
-            f"{_named(command)} failed (exit code {process.returncode}): {''.join(said)}{remedy}"
-        )
-
-
 def _mini(folder: Path, force: bool, say: Say) -> None:
     """Build the mini world on the engine, each of its tasks verified by it."""
     say("Building the mini world; the engine verifies each of its tasks (about a minute).")
 
-    def hear(line: str) -> None:
+    def hear(line: str) -> bool:
         step = _progress(line)
         if step:
             say(f"  {step['progress']} {step.get('done', '')}/{step.get('total', '')}")
+        return step is not None
 
     command = [str(places.engine_python()), "-m", "kate_engine.mini", str(folder)]
     remedy = f"The mini world could not be built in {folder}."
-    _run([*command, "--force"] if force else command, _environment(folder), remedy, hear)
+    installation.run([*command, "--force"] if force else command, _environment(folder), remedy, hear)
 
 
 def _progress(line: str) -> dict[str, Any] | None:
@@ -286,7 +229,12 @@ def _download(folder: Path, force: bool, say: Say) -> None:
     )
     seconds = [str(CONNECT_SECONDS), str(STALL_SECONDS)]
     command = [str(places.engine_python()), "-u", "-c", _DOWNLOAD, *seconds]
-    _run(command, _online(aside), remedy, lambda line: say(f"  {line}"))
+
+    def hear(line: str) -> bool:
+        say(f"  {line}")
+        return False
+
+    installation.run(command, _online(aside), remedy, hear)
     if not (aside / "data" / "datasets").is_dir():
         raise DatasetError(f"The download left no data in {aside}. {remedy}")
     shutil.rmtree(folder / "data", ignore_errors=True)
@@ -331,11 +279,6 @@ def _read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             path.chmod(0o444)
-
-
-def _named(command: list[str]) -> str:
-    """A command in a message: a program given in full is only named."""
-    return f"{command[0]} -c ..." if "-c" in command else " ".join(command[:4]) + " ..."
 
 
 def run_official(world: str, experiments: Path, arguments: Sequence[str]) -> int:

@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from kate_eval.appworld import data, places, provision, record, sessions
 from kate_eval.appworld.stamp import write_stamp
-from kate_eval.errors import ConfigurationError, DatasetError, EngineError, KateError
+from kate_eval.errors import ConfigurationError, DatasetError, EngineError, InstallationError, KateError
+from kate_eval.installation import CACHE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache folder with the real engine and a copy of the mini world, as set-up leaves it, to damage."""
     places.require("mini")
     engine, world = places.engine_folder(), places.cache() / "mini"
-    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     (tmp_path / "appworld").mkdir()
     places.engine_folder().symlink_to(engine)
     shutil.copytree(world / "data", places.full_data("mini"))
@@ -54,7 +55,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_what_is_not_set_up_is_named_with_its_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     for split, command in (("mini_test", "kate appworld setup --mini"), ("train", "kate appworld setup")):
         with pytest.raises(DatasetError, match=f"Run: {command}$"):
             data.load(split)
@@ -66,7 +67,7 @@ def test_an_unknown_split_is_an_error_with_the_choices() -> None:
 
 
 def test_a_cache_that_the_engine_would_take_for_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(places.CACHE_VARIABLE, "/tmp/memory-cards")
+    monkeypatch.setenv(CACHE_VARIABLE, "/tmp/memory-cards")
     with pytest.raises(ConfigurationError, match="'memory' in its path"):
         places.cache()
 
@@ -172,7 +173,7 @@ def test_a_stalled_download_ends_and_what_it_says_is_shown(
         _download_from(url, monkeypatch)
         monkeypatch.setattr(provision, "STALL_SECONDS", 2)
         said: list[str] = []
-        with pytest.raises(DatasetError, match=r"timed out(?s:.)*kate appworld setup --mini"):
+        with pytest.raises(InstallationError, match=r"timed out(?s:.)*kate appworld setup --mini"):
             provision._download(damaged.parent, True, said.append)
     assert any("Downloading data." in line for line in said)
 
@@ -183,7 +184,7 @@ def test_a_proxy_is_used_and_a_finished_download_is_not_repeated(
     _download_from("http://appworld.invalid/", monkeypatch)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(DatasetError, match="ProxyError"):
+    with pytest.raises(InstallationError, match="ProxyError"):
         provision._download(damaged.parent, True, silent)
     provision._download(damaged.parent, False, silent)
     assert damaged.is_dir()
@@ -316,9 +317,9 @@ def test_a_python_without_ensurepip_is_named_with_its_remedy(
     def create(*args: Any, **options: Any) -> None:
         raise subprocess.CalledProcessError(1, ["python", "-m", "ensurepip"])
 
-    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(venv, "create", create)
-    with pytest.raises(DatasetError, match="apt install python3-venv"):
+    with pytest.raises(InstallationError, match="apt install python3-venv"):
         provision.provision("mini", False, silent)
 
 
@@ -329,7 +330,7 @@ def test_force_finds_an_environment_that_only_starts(tmp_path: Path, monkeypatch
     monkeypatch.setattr(places, "engine_python", lambda: python)
     assert provision._works(provision._STARTS) and not provision._works(provision._RUNS)
     checks: list[str] = []
-    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(provision, "_engine", lambda check, say: checks.append(check))
     monkeypatch.setattr(provision, "_world", lambda world, force, say: None)
     monkeypatch.setattr(record, "RECORDED", {"mini": ()})
@@ -348,7 +349,8 @@ def test_a_talkative_builder_does_not_block(tmp_path: Path, monkeypatch: pytest.
     assert "  verified 1/2" in said
     broken = _python(tmp_path, f"echo '{step}'; echo out of luck; exit 3")
     monkeypatch.setattr(places, "engine_python", lambda: broken)
-    with pytest.raises(DatasetError, match=r"exit code 3\): out of luck\nThe mini world could not be built"):
+    failed = r"exit code 3\): out of luck\nThe mini world could not be built"
+    with pytest.raises(InstallationError, match=failed):
         provision._mini(tmp_path, False, silent)
 
 

@@ -1,6 +1,6 @@
 """Servers for the tests: a tiny checkpoint, trained once, and vLLM with it in a process group of its own.
 
-KATE_EVAL_VLLM_PYTHON: the Python of an environment with vLLM; by default .venv-vllm (`make server`).
+KATE_EVAL_VLLM_PYTHON: the Python of an environment with vLLM; by default .venv-vllm (`make test-vllm`).
 KATE_EVAL_TINY: a folder to keep the checkpoint in between runs; by default a new one is made each time.
 """
 
@@ -53,7 +53,7 @@ def vllm_python() -> Path:
     """The Python of an environment that has vLLM."""
     path = Path(os.environ.get("KATE_EVAL_VLLM_PYTHON") or ROOT / ".venv-vllm/bin/python")
     if not path.is_file():
-        pytest.fail(f"No vLLM environment: {path} doesn't exist. Make it and run these tests: make server")
+        pytest.fail(f"No vLLM environment: {path} doesn't exist. Make it and run these tests: make test-vllm")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Banks written by a real server's model, embedded by a real endpoint, and used in a run. `make server`.
+"""Banks written by a real server's model, embedded by a real endpoint, and used in a run. `make test-vllm`.
 
 The checkpoint writes nonsense, so the content says nothing; the path from requests to a bank is the real one.
 """

@@ -1,4 +1,4 @@
-"""A real server through Inspect: choices, tool calls, schemas, a whole eval, embeddings. Run: `make server`.
+"""A real server through Inspect: choices, tool calls, schemas, a whole eval, embeddings. Run: `make test-vllm`.
 
 The checkpoint writes nonsense; what is tested is that requests and answers fit together.
 """

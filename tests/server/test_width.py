@@ -1,4 +1,4 @@
-"""Adaptive width on a real server: what it asks for, and that cancelling stops it. Run: `make server`."""
+"""Adaptive width on a real server: what it asks for, and that cancelling stops it. Run: `make test-vllm`."""
 
 import asyncio
 import time

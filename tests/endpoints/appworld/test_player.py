@@ -12,6 +12,7 @@ from kate_eval.appworld import decode, places
 from kate_eval.endpoints.simulated import SimulatedAPI
 from kate_eval.episode import SAMPLE_KEY
 from kate_eval.errors import EndpointError
+from kate_eval.installation import CACHE_VARIABLE
 
 from .notes import GOLD, QUESTION, conversation, succeeded
 
@@ -21,7 +22,7 @@ TASK = "simulated0_1"
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A world with one task; the folder of its demonstrations."""
-    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     truth = places.full_data("mini") / "tasks" / TASK / "ground_truth"
     truth.mkdir(parents=True)
     specs = {"instruction": QUESTION, "supervisor": {"first_name": "Ada"}, "db_version": "0.1.0"}

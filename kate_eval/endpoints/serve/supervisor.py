@@ -1,0 +1,62 @@
+"""Runs one command in a process group of its own and ends all of it when this process's standard input closes.
+
+The input is a pipe from whoever started it, so it closes when they die, however they die. It imports
+nothing of ours: supervisor.py GRACE_SECONDS COMMAND ...
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+TICK = 0.1
+
+
+def main(grace: float, command: Sequence[str]) -> int:
+    """Run the command until it ends or this process is told to.
+
+    Returns:
+        The command's exit code, as shells have it: 128 and the signal for one that was killed.
+    """
+    ending = threading.Event()
+
+    def end(*ignored: Any) -> None:
+        ending.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_wait_for_the_end_of_input, args=(end,), daemon=True).start()
+    while child.poll() is None and not ending.wait(TICK):
+        pass
+    end_group(child, grace)
+    code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+def _wait_for_the_end_of_input(end: Any) -> None:
+    while os.read(0, 1024):
+        pass
+    end()
+
+
+def end_group(child: "subprocess.Popen[bytes]", grace: float) -> None:
+    """End a process and all that it started: politely, and after the grace by force."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, kind)
+            deadline = time.monotonic() + grace
+            while time.monotonic() < deadline:
+                child.poll()  # collects it, or its group would never be empty
+                os.killpg(child.pid, 0)
+                time.sleep(TICK)
+        except (ProcessLookupError, PermissionError):  # macOS: a group of zombies may not be signalled
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))
