@@ -52,38 +52,50 @@ REMEMBERED = 4096
 """Tools whose JSON is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A tool's JSON: the text that is sent, and the same as data for a log.
+
+    Attributes:
+        parameters: kept with it: while they live, no others have their id.
+        text: JSON.
+        data: what the text says; shared, not to be changed.
+    """
+
+    parameters: ToolParams
+    text: str
+    data: Json
+
+
 class ToolSchemas:
-    """Tools as JSON text, each written once.
+    """Tools as JSON, each written once.
 
     Inspect hands over copies of a task's tools with every request. Copies that share their parameters are
     recognised by that; parameters are taken to stay as they are.
     """
 
     def __init__(self) -> None:
-        # The parameters are kept too: while they live, no others have their id.
-        self._texts: OrderedDict[tuple[str, str, int], tuple[ToolParams, str]] = OrderedDict()
+        self._schemas: OrderedDict[tuple[str, str, int], Schema] = OrderedDict()
 
-    def text(self, tools: Sequence[ToolInfo]) -> str:
-        """The JSON array of the tools."""
-        return "[" + ",".join([self._tool(tool) for tool in tools]) + "]"
+    def of(self, tools: Sequence[ToolInfo]) -> list[Schema]:
+        """The schemas of the tools."""
+        return [self._schema(tool) for tool in tools]
 
-    def _tool(self, tool: ToolInfo) -> str:
+    def _schema(self, tool: ToolInfo) -> Schema:
         key = (tool.name, tool.description, id(tool.parameters))
-        found = self._texts.get(key)
+        found = self._schemas.get(key)
         if found is None:
-            found = self._texts[key] = (tool.parameters, _tool_text(tool))
-            if len(self._texts) > REMEMBERED:
-                self._texts.popitem(last=False)
-        return found[1]
+            found = self._schemas[key] = _schema(tool)
+            if len(self._schemas) > REMEMBERED:
+                self._schemas.popitem(last=False)
+        return found
 
 
-def _tool_text(tool: ToolInfo) -> str:
-    name, description = json.dumps(tool.name), json.dumps(tool.description)
-    parameters = tool.parameters.model_dump_json(exclude_none=True)
-    return (
-        f'{{"type":"function","function":{{"name":{name},"description":{description},'
-        f'"parameters":{parameters}}}}}'
-    )
+def _schema(tool: ToolInfo) -> Schema:
+    parameters = tool.parameters.model_dump(mode="json", exclude_none=True)
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    data = {"type": "function", "function": function}
+    return Schema(tool.parameters, json.dumps(data), data)
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ class Request:
 
     parameters: Json
     messages: list[Json]
-    tools: str
+    tools: list[Schema]
 
     def body(self, choices: int, variant: int = 0) -> bytes:
         """The bytes to send.
@@ -102,7 +114,7 @@ class Request:
             variant: number among otherwise equal requests: a fixed seed is moved on by it.
         """
         parts = self._varied(choices, variant)
-        tools = f',"tools":{self.tools}' if self.tools else ""
+        tools = f',"tools":[{",".join([tool.text for tool in self.tools])}]' if self.tools else ""
         return f'{json.dumps(parts)[:-1]},"messages":{json.dumps(self.messages)}{tools}}}'.encode()
 
     def logged(self, choices: int, response: Json) -> ModelCall:
@@ -112,7 +124,7 @@ class Request:
         """
         request = {**self._varied(choices, 0), "messages": without_media(self.messages)}
         if self.tools:
-            request["tools"] = json.loads(self.tools)
+            request["tools"] = [tool.data for tool in self.tools]
         return ModelCall.model_construct(request=request, response=response)
 
     def _varied(self, choices: int, variant: int) -> Json:
@@ -151,7 +163,7 @@ class Encoder:
             if config.parallel_tool_calls is not None:
                 parameters["parallel_tool_calls"] = config.parallel_tool_calls
         parameters.update(config.extra_body or {})
-        return Request(parameters, encode_messages(messages), self._schemas.text(tools) if tools else "")
+        return Request(parameters, encode_messages(messages), self._schemas.of(tools))
 
     def _parameters(self, config: GenerateConfig) -> Json:
         parameters: Json = {"model": self._model}
