@@ -3,16 +3,19 @@
 Inspect runs them (its limits, its display, its log); we say what is worth another and when to give up.
 """
 
+import random
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from inspect_ai.model import ChatMessage, GenerateConfig
-from tenacity import RetryCallState, wait_exponential_jitter
+from tenacity import RetryCallState
 from tenacity.wait import wait_base
 
 from kate_eval.endpoints.openai.failures import Unavailable
 from kate_eval.endpoints.openai.replicas import Replica
+
+FIRST_S, LONGEST_S = 0.5, 30.0
 
 
 @dataclass
@@ -66,11 +69,9 @@ def next_attempt(input: list[ChatMessage]) -> Attempts:
 class Wait(wait_base):
     """Half a second, then twice as long each time up to 30 s; longer where the server says so."""
 
-    def __init__(self) -> None:
-        self._backoff = wait_exponential_jitter(initial=0.5, max=30, jitter=0.5)
-
     def __call__(self, retry_state: RetryCallState) -> float:
         """Seconds until the next attempt."""
+        backoff = min(FIRST_S * 2 ** min(retry_state.attempt_number - 1, 10), LONGEST_S)
         ex = retry_state.outcome.exception() if retry_state.outcome else None
         asked = ex.retry_after if isinstance(ex, Unavailable) else None
-        return max(self._backoff(retry_state), asked or 0.0)
+        return max(backoff + random.uniform(0, FIRST_S), asked or 0.0)
