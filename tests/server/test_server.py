@@ -30,7 +30,7 @@ from .conftest import CONTEXT, Server
 
 pytestmark = pytest.mark.server
 
-PROVIDERS = ["openai-api/local", "vllm"]
+PROVIDERS = ["openai-api/local", "vllm", "kate"]
 SAMPLED = GenerateConfig(temperature=1, max_tokens=64, seed=0)
 
 

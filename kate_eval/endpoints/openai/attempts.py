@@ -66,6 +66,11 @@ def next_attempt(input: list[ChatMessage]) -> Attempts:
     return attempts
 
 
+def end_attempts() -> None:
+    """The call has its answer or its last error; another may bring the same list of messages."""
+    _running.set(None)
+
+
 class Wait(wait_base):
     """Half a second, then twice as long each time up to 30 s; longer where the server says so."""
 

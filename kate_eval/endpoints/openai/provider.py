@@ -19,7 +19,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from kate_eval.endpoints.openai.attempts import Attempts, Wait, next_attempt
+from kate_eval.endpoints.openai.attempts import Attempts, Wait, end_attempts, next_attempt
 from kate_eval.endpoints.openai.client import Client
 from kate_eval.endpoints.openai.failures import Refused, Unavailable
 from kate_eval.endpoints.openai.messages import Json
@@ -136,10 +136,14 @@ class KateAPI(ModelAPI):
             max_tokens=config.max_tokens,
         )
         try:
-            return await self._answer(asked, config.num_choices or 1)
+            output = await self._answer(asked, config.num_choices or 1)
         except Unavailable as ex:
             ex.final = asked.attempts.used_up(config, self._patience)
+            if ex.final:
+                end_attempts()
             raise
+        end_attempts()
+        return output
 
     def _headers(self) -> dict[str, str]:
         # The key may have been renewed since the last request.
@@ -218,14 +222,15 @@ def base_urls(named: str | Sequence[str]) -> list[str]:
 def conversation_key(messages: Sequence[ChatMessage]) -> Hashable:
     """What a conversation's requests share: its beginning, up to the first user message.
 
-    It is what the servers' prefix caches share too, so epochs of one sample go together.
+    It is what the servers' prefix caches share too, so epochs of one sample go together. A number, since
+    thousands are remembered; two conversations that share one by chance only share a home.
     """
     texts: list[str] = []
     for message in messages:
         texts.append(message.text)
         if message.role == "user":
             break
-    return tuple(texts)
+    return hash(tuple(texts))
 
 
 def _context_tokens(output: ModelOutput) -> int | None:

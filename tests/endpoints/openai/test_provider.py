@@ -16,6 +16,7 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import EvalLog
 from inspect_ai.model import (
     CachePolicy,
+    ChatMessage,
     ChatMessageUser,
     GenerateConfig,
     Model,
@@ -156,6 +157,23 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
         began = time.monotonic()
         assert ask(kate(server.url), config=GenerateConfig(max_retries=1)).completion == "hello"
         assert time.monotonic() - began >= 2
+
+
+def test_each_call_has_attempts_of_its_own() -> None:
+    """Also where the calls of a conversation bring one growing list, as Inspect's `generate()` does."""
+
+    async def play(model: Model) -> None:
+        messages: list[ChatMessage] = [ChatMessageUser(content="hi")]
+        for _ in range(3):
+            await model.generate(messages, config=GenerateConfig(max_retries=1))
+        await model.api.aclose()
+
+    def answer(request: Json, number: int) -> Reply:
+        return Reply({}, 500) if number % 2 else said("hello")
+
+    with serving(answer) as server:
+        asyncio.run(play(kate(server.url)))
+    assert len(server.requests) == 6
 
 
 def test_without_limits_patience_ends_the_attempts() -> None:
