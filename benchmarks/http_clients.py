@@ -66,10 +66,11 @@ async def with_httpx2(url: str, body: bytes, headers: dict[str, str]) -> float:
 
 
 async def with_httpcore(url: str, body: bytes, headers: dict[str, str]) -> float:
+    pairs = list(headers.items())
     async with httpcore.AsyncConnectionPool(max_connections=None) as pool:
 
         async def post() -> bytes:
-            return (await pool.request("POST", url, content=body, headers=headers)).content
+            return (await pool.request("POST", url, content=body, headers=pairs)).content
 
         return await timed(post)
 

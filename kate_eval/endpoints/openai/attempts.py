@@ -76,7 +76,8 @@ class Wait(wait_base):
 
     def __call__(self, retry_state: RetryCallState) -> float:
         """Seconds until the next attempt."""
-        backoff = min(FIRST_S * 2 ** min(retry_state.attempt_number - 1, 10), LONGEST_S)
+        backoff = min(FIRST_S * 2.0 ** min(retry_state.attempt_number - 1, 10), LONGEST_S)
         ex = retry_state.outcome.exception() if retry_state.outcome else None
         asked = ex.retry_after if isinstance(ex, Unavailable) else None
-        return max(backoff + random.uniform(0, FIRST_S), asked or 0.0)
+        seconds: float = backoff + random.uniform(0, FIRST_S)
+        return max(seconds, asked or 0.0)

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Hashable, Mapping, Sequence
 
-from inspect_ai.model import ModelOutput
+from inspect_ai.model import ChatMessage, ModelOutput
 
-from kate_eval.endpoints.openai.attempts import Attempts
+from kate_eval.endpoints.openai.attempts import Attempts, next_attempt
 from kate_eval.endpoints.openai.failures import Refused, Unavailable, as_output, failure, words
 from kate_eval.endpoints.openai.messages import Json
 from kate_eval.endpoints.openai.replicas import Replica, Replicas
@@ -22,9 +22,20 @@ class Client:
     def __init__(self, model: str, urls: Sequence[str], transport: Transport) -> None:
         self._model = model
         self._transport = transport
-        self._replicas = Replicas(urls, self._well)
+        self.replicas = Replicas(urls, self._well)
         self.headers: Mapping[str, str] = {}
         """Sent when asking after a server's health or models."""
+
+    def begin(self, input: list[ChatMessage]) -> Attempts:
+        """Begin an attempt at the call with these messages.
+
+        What the latest one still waited for when Inspect gave it up hangs, so it counts as lost.
+        """
+        attempts = next_attempt(input)
+        for replica in attempts.waiting:
+            self.replicas.failed(replica, "it gave no answer in time", lost=True)
+        attempts.waiting.clear()
+        return attempts
 
     async def ask(
         self,
@@ -52,16 +63,16 @@ class Client:
             Unavailable: every replica failed.
             Refused: one won't answer this request.
         """
-        tried = attempts.slow if self._replicas.pick(key, attempts.slow) else set()
+        tried = attempts.slow if self.replicas.pick(key, attempts.slow) else set()
         stale: set[str] = set()
         failed: list[Unavailable] = []
-        while (replica := self._replicas.pick(key, tried)) is not None:
+        while (replica := self.replicas.pick(key, tried)) is not None:
             try:
-                with self._replicas.busy(replica, choices):
+                with self.replicas.busy(replica, choices):
                     attempts.waiting.add(replica)
                     found = await self._ask(replica, body, headers, max_tokens)
                 attempts.waiting.discard(replica)
-                self._replicas.succeeded(replica)
+                self.replicas.succeeded(replica)
                 return found
             except Refused:
                 attempts.waiting.discard(replica)
@@ -71,7 +82,7 @@ class Client:
                 if ex.stale and replica.url not in stale:
                     stale.add(replica.url)  # a kept connection that the server had closed: once more
                     continue
-                self._replicas.failed(replica, str(ex), ex.lost)
+                self.replicas.failed(replica, str(ex), ex.lost)
                 failed.append(ex)
                 tried = tried | {replica.url}
         raise _together(failed)

@@ -19,7 +19,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from kate_eval.endpoints.openai.attempts import Attempts, Wait, end_attempts, next_attempt
+from kate_eval.endpoints.openai.attempts import Attempts, Wait, end_attempts
 from kate_eval.endpoints.openai.client import Client
 from kate_eval.endpoints.openai.failures import Refused, Unavailable
 from kate_eval.endpoints.openai.messages import Json
@@ -132,7 +132,7 @@ class KateAPI(ModelAPI):
             request=self._encoder.encode(input, tools, tool_choice, config),
             headers=self._headers() | (config.extra_headers or {}),
             key=conversation_key(input),
-            attempts=next_attempt(input),
+            attempts=self._client.begin(input),
             max_tokens=config.max_tokens,
         )
         try:

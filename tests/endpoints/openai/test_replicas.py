@@ -4,9 +4,12 @@ import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
+from inspect_ai.model import ChatMessage, ChatMessageUser
 
 from kate_eval.endpoints.openai import replicas
+from kate_eval.endpoints.openai.client import Client
 from kate_eval.endpoints.openai.replicas import IMBALANCE, Replica, Replicas
+from kate_eval.endpoints.openai.transport import Transport
 
 URLS = ["http://a", "http://b", "http://c"]
 
@@ -82,6 +85,17 @@ def test_single_server_errors_take_no_replica_down() -> None:
     for _ in range(replicas.FAILURES):
         table.failed(replica, "500", lost=False)
     assert replica.down == "500"
+
+
+def test_a_replica_that_an_attempt_still_waits_for_at_the_next_one_hangs() -> None:
+    client = Client("m", URLS, Transport())
+    messages: list[ChatMessage] = [ChatMessageUser(content="hi")]
+    hanging = client.replicas.all[0]
+    client.begin(messages).waiting.add(hanging)
+    again = client.begin(messages)
+    assert (again.count, again.slow, again.waiting) == (2, {hanging.url}, set())
+    assert hanging.down
+    assert client.begin(list(messages)).count == 1
 
 
 def test_forgotten_conversations_are_not_counted() -> None:
