@@ -41,6 +41,7 @@ def variables(base_url: str, folder: Path) -> dict[str, str]:
     return clean_environment() | {
         "MOCK_BASE_URL": base_url,
         "MOCK_API_KEY": "none",
+        "KATE_BASE_URL": base_url,
         "OPENAI_BASE_URL": base_url,
         "OPENAI_API_KEY": "none",
         "BFCL_PROJECT_ROOT": str(folder),
@@ -50,11 +51,13 @@ def variables(base_url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def _inspect(environment: str, *arguments: str | Path) -> Callable[[str, Path, bool], list[Command]]:
+def _inspect(
+    environment: str, *arguments: str | Path, model: str = "openai-api/mock/gold"
+) -> Callable[[str, Path, bool], list[Command]]:
     def commands(base_url: str, folder: Path, one: bool) -> list[Command]:
         flags = "--max-connections 100 --max-samples 100 --no-log-realtime --no-log-model-api --display plain"
         command: Command = [python_of(environment).with_name("inspect"), "eval", *arguments]
-        command = [*command, "--model", "openai-api/mock/gold", "--log-dir", folder / "logs", *flags.split()]
+        command = [*command, "--model", model, "--log-dir", folder / "logs", *flags.split()]
         return [[*command, "--limit", "1"] if one else command]
 
     return commands
@@ -110,13 +113,22 @@ def _floor_accuracy(folder: Path) -> float | None:
     return float(json.loads(last)["accuracy"])
 
 
+KATE_TASK = (
+    "kate",
+    *("kate_eval/bfcl", "--solver", "baseline", "-T", f"categories={CATEGORY}", "-T", "split=all"),
+)
 KATE = Peer(
     "kate",
     "kate-eval",
     "kate",
-    _inspect(
-        "kate", "kate_eval/bfcl", "--solver", "baseline", "-T", f"categories={CATEGORY}", "-T", "split=all"
-    ),
+    _inspect(*KATE_TASK),
+    _inspect_accuracy("kate", "accuracy"),
+)
+PROVIDER = Peer(
+    "provider",
+    "kate-eval, kate/",
+    "kate",
+    _inspect(*KATE_TASK, model="kate/gold"),
     _inspect_accuracy("kate", "accuracy"),
 )
 BARE = Peer(
@@ -136,6 +148,6 @@ INSPECT_EVALS = Peer(
 )
 FLOOR = Peer("floor", "floor (sockets, official checker)", "kate", _floor, _floor_accuracy)
 
-PEERS: dict[str, Peer] = {peer.key: peer for peer in (KATE, BARE, OFFICIAL, INSPECT_EVALS, FLOOR)}
+PEERS: dict[str, Peer] = {peer.key: peer for peer in (KATE, PROVIDER, BARE, OFFICIAL, INSPECT_EVALS, FLOOR)}
 
 BENCH_RUNS = BENCH / "runs"

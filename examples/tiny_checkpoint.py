@@ -40,37 +40,7 @@ MIN_LINES = 100
 MIN_STEPS = 20
 """The first tenth warms up, in more than one step."""
 
-CHAT_TEMPLATE = """\
-{%- macro text(content) -%}
-  {%- if content is string -%}{{ content }}
-  {%- else -%}{%- for part in content or [] -%}{{ part.text }}{%- endfor -%}{%- endif -%}
-{%- endmacro -%}
-{%- set given = messages[0].role == 'system' -%}
-{%- if given or tools -%}
-  {{- '<|im_start|>system\n' -}}
-  {%- if given -%}{{ text(messages[0].content) }}{%- endif -%}
-  {%- if tools -%}
-    {{- '\n\nYou may call these functions, one description a line:\n' -}}
-    {%- for tool in tools -%}{{ tool | tojson }}{{ '\n' }}{%- endfor -%}
-    {{- 'A call is JSON with "name" and "arguments" between <tool_call> and </tool_call>.' -}}
-  {%- endif -%}
-  {{- '<|im_end|>\n' -}}
-{%- endif -%}
-{%- for message in (messages[1:] if given else messages) -%}
-  {%- if message.role == 'tool' -%}
-    {{- '<|im_start|>user\n<tool_response>\n' + text(message.content) + '\n</tool_response>' -}}
-  {%- else -%}
-    {{- '<|im_start|>' + message.role + '\n' + text(message.content) -}}
-    {%- for call in message.tool_calls or [] -%}
-      {%- set arguments = call.function.arguments -%}
-      {{- '<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' -}}
-      {{- (arguments if arguments is string else arguments | tojson) + '}\n</tool_call>' -}}
-    {%- endfor -%}
-  {%- endif -%}
-  {{- '<|im_end|>\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}
-"""
+CHAT_TEMPLATE = Path(__file__).parents[1] / "kate_eval/endpoints/serve/hermes.jinja"
 
 
 def library(name: str) -> Any:
@@ -172,7 +142,7 @@ def make_tokenizer(texts: Sequence[str]) -> Any:
         model_max_length=POSITIONS,
         clean_up_tokenization_spaces=False,
     )
-    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
     return tokenizer
 
 

@@ -63,6 +63,14 @@ def simulated() -> type[ModelAPI]:
     return SimulatedAPI
 
 
+@modelapi(name="kate")
+def kate_servers() -> type[ModelAPI]:
+    """OpenAI-compatible servers: `--model kate/NAME --model-base-url URL,URL`."""
+    from kate_eval.endpoints.openai.provider import KateAPI
+
+    return KateAPI
+
+
 __all__ = [
     "SOLVERS",
     "appworld",
@@ -70,6 +78,7 @@ __all__ = [
     "appworld_verdict",
     "bfcl",
     "bfcl_verdict",
+    "kate_servers",
     "run_counters",
     "simulated",
 ]

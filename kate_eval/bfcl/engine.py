@@ -179,6 +179,17 @@ class SharedParams(ToolParams):
         return self
 
 
+class LightTool(ToolInfo):
+    """A tool whose deep copies are shallow: its texts never change, its parameters are shared."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; never a deep one."""
+        return super().model_copy(update=update)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super().model_copy()
+
+
 def tool_info(doc: Mapping[str, Any]) -> ToolInfo:
     """A function doc as an Inspect tool, through the official schema conversion.
 
@@ -189,7 +200,7 @@ def tool_info(doc: Mapping[str, Any]) -> ToolInfo:
     [tool] = api.convert_to_tool([dict(doc)], api.gorilla_to_openapi, api.openai_style)
     function = tool["function"]
     parameters = function["parameters"]
-    return ToolInfo(
+    return LightTool(
         name=function["name"],
         description=function["description"],
         parameters=SharedParams(properties=parameters["properties"], required=parameters.get("required", [])),

@@ -1,4 +1,4 @@
-"""A real server through Inspect: choices, tool calls, schemas, a whole eval, embeddings. Run: `make test-vllm`.
+"""A real server through Inspect: choices, tool calls, schemas, a whole eval, embeddings: `make test-vllm`.
 
 The checkpoint writes nonsense; what is tested is that requests and answers fit together.
 """
@@ -30,7 +30,7 @@ from .conftest import CONTEXT, Server
 
 pytestmark = pytest.mark.server
 
-PROVIDERS = ["openai-api/local", "vllm"]
+PROVIDERS = ["openai-api/local", "vllm", "kate"]
 SAMPLED = GenerateConfig(temperature=1, max_tokens=64, seed=0)
 
 

@@ -96,9 +96,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _announce(deployment: "Deployment", host: str) -> None:
     urls = ",".join(deployment.base_urls)
-    _say(
-        f"\nReady: {deployment.model} at {urls}. Ctrl-C stops {'it' if len(deployment.servers) == 1 else 'all'}."
-    )
+    what = "it" if len(deployment.servers) == 1 else "all"
+    _say(f"\nReady: {deployment.model} at {urls}. Ctrl-C stops {what}.")
     if host in ("0.0.0.0", "::"):
         _say("From other machines: the same with this machine's name.")
     for name in (deployment.model, *deployment.adapters):

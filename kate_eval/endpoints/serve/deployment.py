@@ -1,4 +1,4 @@
-"""Replicas of one model: started together or one by one, ready, watched, stopped. `kate serve` and tests use it.
+"""Replicas of one model: started, ready, watched, stopped. `kate serve` and tests use it.
 
 with serving(Options(model="models/tiny", replicas=2)) as deployment:
     eval(..., model=f"kate/{deployment.model}", model_base_url=",".join(deployment.base_urls))

@@ -90,8 +90,8 @@ def provide(env: Path | None, say: Say) -> Path:
     python = python / "bin" / "python" if python.is_dir() else python
     if not python.is_file():
         raise ConfigurationError(
-            f"No environment with vLLM: {python} doesn't exist. Name another (--env DIR or {VARIABLE}), or none: "
-            "kate serve then makes one of its own"
+            f"No environment with vLLM: {python} doesn't exist. Name another (--env DIR or {VARIABLE}), or "
+            "none: kate serve then makes one of its own"
         )
     return python
 

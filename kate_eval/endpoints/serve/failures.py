@@ -14,12 +14,13 @@ CAUSES = (
         "--max-model-len 8192, --tensor-parallel-size 2.",
     ),
     (
-        r"No available memory for the cache blocks|Available memory on node .* is less than|Cannot allocate memory"
+        r"No available memory for the cache blocks|Available memory on node .* is less than"
+        r"|Cannot allocate memory"
         r"|MemoryError|can't allocate memory|std::bad_alloc|larger than the available KV cache memory"
         r"|less than desired (?:GPU|CPU) memory utilization",
         "There is too little memory for the model and its cache. Give the context less room "
-        "(-- --max-model-len 8192), take fewer --replicas or a smaller model; on CPU VLLM_CPU_KVCACHE_SPACE is the "
-        "cache's size in GiB.",
+        "(-- --max-model-len 8192), take fewer --replicas or a smaller model; on CPU "
+        "VLLM_CPU_KVCACHE_SPACE is the cache's size in GiB.",
     ),
     (
         r"Address already in use|address already in use",
@@ -47,8 +48,10 @@ CAUSES = (
         "The hub refuses the model to you. Accept its licence there and set HF_TOKEN.",
     ),
     (
-        r"LocalEntryNotFoundError|offline mode is enabled|We couldn't connect to|Can't load the configuration",
-        "The hub can't be reached. Check the network (HTTPS_PROXY; HF_ENDPOINT for a mirror) or serve a local folder.",
+        r"LocalEntryNotFoundError|offline mode is enabled|We couldn't connect to"
+        r"|Can't load the configuration",
+        "The hub can't be reached. Check the network (HTTPS_PROXY; HF_ENDPOINT for a mirror) or serve a "
+        "local folder.",
     ),
     (
         r"are not supported for now|architectures .* (?:failed|not supported)|has no vLLM implementation",
@@ -77,7 +80,7 @@ def explain(log: str, code: int | None) -> str:
             return f"{line.strip()[-300:]}\n{remedy}"
     if code == KILLED:
         return (
-            "It was killed, as the system does when memory is used up. Take a smaller model, fewer --replicas or a "
-            "shorter context (-- --max-model-len 8192)."
+            "It was killed, as the system does when memory is used up. Take a smaller model, fewer "
+            "--replicas or a shorter context (-- --max-model-len 8192)."
         )
     return ""

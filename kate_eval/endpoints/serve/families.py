@@ -148,8 +148,9 @@ def _tool_parser(facts: Facts, vllm: Installed, options: Options) -> Choice:
         return Choice(
             (),
             (
-                f"No tool parser is known for {facts.name}: it is served without, so that calls come back as text. "
-                f"Give one: kate serve ... -- --tool-call-parser NAME (of: {', '.join(sorted(vllm.tool_parsers))})",
+                f"No tool parser is known for {facts.name}: it is served without, so that calls come back as "
+                "text. Give one: kate serve ... -- --tool-call-parser NAME "
+                f"(of: {', '.join(sorted(vllm.tool_parsers))})",
             ),
         )
     on = () if options.has("--enable-auto-tool-choice") else ("--enable-auto-tool-choice",)

@@ -93,8 +93,8 @@ def hub_files(python: Path, name: str) -> dict[str, str]:
             f"set HF_TOKEN if it is gated, {local}"
         )
     raise ServerError(
-        f"The model hub can't be reached for {name!r} ({said}). Check the network (HTTPS_PROXY; HF_ENDPOINT for a "
-        f"mirror), {local}"
+        f"The model hub can't be reached for {name!r} ({said}). Check the network (HTTPS_PROXY; HF_ENDPOINT "
+        f"for a mirror), {local}"
     )
 
 
@@ -115,7 +115,7 @@ def _ask(python: Path, script: str, *arguments: str) -> dict[str, Any]:
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as ex:
         said = done.stderr.strip()[-600:] if isinstance(ex, ValueError | IndexError) else str(ex)
         raise InstallationError(
-            f"{python} has no vLLM that starts: {said}\nName another environment (--env DIR or {VARIABLE}), or none: "
-            "kate serve then makes one of its own"
+            f"{python} has no vLLM that starts: {said}\nName another environment (--env DIR or {VARIABLE}), "
+            "or none: kate serve then makes one of its own"
         ) from ex
     return found

@@ -41,8 +41,8 @@ def read_model(model: str, python: Path) -> Facts:
         return _local(folder.resolve())
     if not _HUB_NAME.fullmatch(model) or model.startswith((".", "~")):
         raise ConfigurationError(
-            f"No folder {model}. Give a model's folder (with config.json and weights), or its name on the hub: "
-            "kate serve Qwen/Qwen3-8B"
+            f"No folder {model}. Give a model's folder (with config.json and weights), or its name on the "
+            "hub: kate serve Qwen/Qwen3-8B"
         )
     return _facts(model, model, hub_files(python, model))
 
@@ -63,7 +63,8 @@ def _local(folder: Path) -> Facts:
     weights = [path for pattern in WEIGHTS for path in folder.glob(pattern)]
     if not weights:
         raise ConfigurationError(
-            f"{folder} has a config.json, but no weights ({', '.join(WEIGHTS)}): the copy or download is not whole"
+            f"{folder} has a config.json, but no weights ({', '.join(WEIGHTS)}): the copy or download is not "
+            "whole"
         )
     return _facts(folder.name, str(folder), files, sum(path.stat().st_size for path in weights))
 

@@ -37,8 +37,8 @@ class Options(BaseModel):
         for flag in flags:
             if flag.split("=")[0] in OURS:
                 raise ValueError(
-                    f"{flag.split('=')[0]} can't be given to vLLM directly: use kate serve's MODEL, --adapter, "
-                    "--host and --port, before the --"
+                    f"{flag.split('=')[0]} can't be given to vLLM directly: use kate serve's MODEL, "
+                    "--adapter, --host and --port, before the --"
                 )
         return flags
 

@@ -149,8 +149,8 @@ def wait_until_ready(servers: list[Server], timeout: float, say: Any, every: flo
         if waiting and now - begun > timeout:
             server = waiting[0]
             raise ServerError(
-                f"The server at {server.base_url} did not answer within {timeout:.0f} s. If it is only slow, give it "
-                f"longer: --timeout {2 * max(timeout, 60):.0f}. "
+                f"The server at {server.base_url} did not answer within {timeout:.0f} s. If it is only slow, "
+                f"give it longer: --timeout {2 * max(timeout, 60):.0f}. "
                 f"{explain(server.lines(_SEARCHED_LINES), None)}\n{server.last_lines()}"
             )
         if waiting and now - said >= every:
@@ -175,7 +175,8 @@ def check_port(host: str, port: int) -> None:
         raise ConfigurationError(f"Port {port} is beyond 65535. Choose a lower --port") from ex
     except OSError as ex:
         raise ConfigurationError(
-            f"Port {port} of {host} can't be used ({ex.strerror}). Choose another: --port {min(port + 100, 65000)}"
+            f"Port {port} of {host} can't be used ({ex.strerror}). Choose another: "
+            f"--port {min(port + 100, 65000)}"
         ) from ex
 
 

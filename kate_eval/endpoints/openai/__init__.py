@@ -1,0 +1,1 @@
+"""The provider `kate/`: OpenAI-compatible servers, one or several replicas of them."""
