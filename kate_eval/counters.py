@@ -99,7 +99,10 @@ class Counters:
 
     def add_request(self, role: Role, output: ModelOutput) -> None:
         """Count one request, its time and its tokens."""
-        self.requests += 1
+        # The provider kate/ asks again, by itself, for choices that a server left out.
+        more = int((output.metadata or {}).get("extra_requests", 0))
+        self.requests += 1 + more
+        self.extra_requests += more
         self.model_ms += round(1000 * (output.time or 0.0))
         for direction, count in _directions(output.usage or ModelUsage()).items():
             if count is not None:

@@ -60,7 +60,7 @@ class Context:
                 them all alike, and a fixed seed from making them all alike.
 
         Raises:
-            EndpointError: the answer holds no choices.
+            EndpointError: the answer holds no choices, or the context is too short for what must stay.
         """
         model = self.critic if role == "critic" else self.policy
         own = model.config
@@ -76,6 +76,11 @@ class Context:
             self.counters.outputs_left_out += left_out
             if not left_out:
                 break
+        if overflowed(output):
+            raise EndpointError(
+                f"The context of {model} is too short for this sample, older outputs left out: "
+                f"{output.error or output.completion}. Serve it with a longer one (vLLM: --max-model-len)"
+            )
         if not output.choices:
             detail = f": {output.error}" if output.error else ""
             raise EndpointError(f"{model} answered without any choice{detail}")

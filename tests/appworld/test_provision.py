@@ -19,6 +19,7 @@ import anyio
 import pytest
 from filelock import FileLock, Timeout
 
+from kate_eval import installation
 from kate_eval.appworld import data, places, provision, record, sessions
 from kate_eval.appworld.stamp import write_stamp
 from kate_eval.errors import ConfigurationError, DatasetError, EngineError, InstallationError, KateError
@@ -191,7 +192,7 @@ def test_a_proxy_is_used_and_a_finished_download_is_not_repeated(
 
 
 def _build_of(version: str, calls: list[bool]) -> Callable[..., None]:
-    def build(folder: Path, force: bool, say: provision.Say) -> None:
+    def build(folder: Path, force: bool, say: installation.Say) -> None:
         calls.append(force)
         marker = folder / "data" / "MINI.json"
         _overwrite(marker, json.dumps(json.loads(marker.read_text()) | {"version": int(version)}))
@@ -453,7 +454,7 @@ def test_a_solution_that_does_not_parse_is_told_apart_by_the_engine(damaged: Pat
 def test_two_set_ups_at_once_record_one_after_the_other(
     damaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def at_work(world: str, splits: Any, say: provision.Say) -> None:
+    async def at_work(world: str, splits: Any, say: installation.Say) -> None:
         with pytest.raises(Timeout):
             FileLock(places.cache() / ".lock").acquire(timeout=0)
         say("recorded")

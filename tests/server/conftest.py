@@ -1,4 +1,4 @@
-"""Servers for the tests: a tiny checkpoint, trained once, and vLLM with it in a process group of its own.
+"""Servers for the tests: a tiny checkpoint, trained once, and vLLM with it as `kate serve` starts it.
 
 KATE_EVAL_VLLM_PYTHON: the Python of an environment with vLLM; by default .venv-vllm (`make test-vllm`).
 KATE_EVAL_TINY: a folder to keep the checkpoint in between runs; by default a new one is made each time.
@@ -6,12 +6,8 @@ KATE_EVAL_TINY: a folder to keep the checkpoint in between runs; by default a ne
 
 import json
 import os
-import signal
 import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,16 +18,21 @@ import pytest
 
 from kate_eval.bfcl.data import Entry, load
 from kate_eval.bfcl.gold import multi_turn_gold, single_turn_gold
+from kate_eval.endpoints.serve import deployment
+from kate_eval.endpoints.serve.environment import variables
+from kate_eval.endpoints.serve.options import Options
 from kate_eval.episode import Call
+
+from .lessons import lessons
 
 ROOT = Path(__file__).parents[2]
 CATEGORIES = ("multi_turn_base", "live_simple", "multiple")
-STEPS = 120
-MAKING, STARTING, STOPPING = 600, 300, 20
-"""Seconds that training a checkpoint, starting a server and stopping it may take."""
+STEPS = 300
+MAKING, STARTING = 900, 300
+"""Seconds that training a checkpoint and starting a server may take."""
 CONTEXT = 32768
 CHAT = (
-    *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--max-model-len", str(CONTEXT)),
+    *("--max-model-len", str(CONTEXT)),
     # The checkpoint would fill its answer with blanks wherever a schema lets it.
     *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
 )
@@ -48,6 +49,15 @@ class Server:
     log: Path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_and_offline() -> Iterator[None]:
+    """Servers of these tests have a small cache for keys and values, and ask no hub."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def vllm_python() -> Path:
     """The Python of an environment that has vLLM."""
@@ -59,20 +69,20 @@ def vllm_python() -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoint(vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny chat checkpoint, trained on the training half's texts and calls."""
+    """A tiny Qwen3: it has seen the training half's texts, and knows a few samples by heart."""
     folder = tmp_path_factory.mktemp("checkpoint")
     tiny = Path(os.environ.get("KATE_EVAL_TINY") or folder / "tiny").resolve()
     if (tiny / "config.json").is_file():
         return tiny
     text = folder / "lines.txt"
-    text.write_text("\n".join(lines()), encoding="utf-8")
+    text.write_text("\n".join([*lines(), *lessons()]), encoding="utf-8")
     script = str(ROOT / "examples/tiny_checkpoint.py")
     command = [str(vllm_python), script, str(text), str(tiny), "--steps", str(STEPS)]
     log = folder / "training.log"
-    print(f"\nTraining a tiny checkpoint, about a minute: tail -f {log}", flush=True)
+    print(f"\nTraining a tiny checkpoint, two minutes or more: tail -f {log}", flush=True)
     with log.open("w") as file:
         done = subprocess.run(
-            command, stdout=file, stderr=subprocess.STDOUT, env=environment(), timeout=MAKING, check=False
+            command, stdout=file, stderr=subprocess.STDOUT, env=variables(), timeout=MAKING, check=False
         )
     if done.returncode:
         pytest.fail(f"Can't make the tiny checkpoint (exit {done.returncode}):\n{tail(log)}")
@@ -82,8 +92,7 @@ def checkpoint(vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def server(vllm_python: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that chats, with tool calls, several choices and structured output."""
-    log = tmp_path_factory.mktemp("server") / "server.log"
-    with serving(vllm_python, checkpoint, log, *CHAT) as running:
+    with serving(vllm_python, checkpoint, tmp_path_factory.mktemp("server"), *CHAT) as running:
         yield running
 
 
@@ -92,8 +101,7 @@ def embeddings_server(
     vllm_python: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server that embeds, with the same checkpoint."""
-    log = tmp_path_factory.mktemp("server") / "embeddings.log"
-    with serving(vllm_python, checkpoint, log, *EMBED) as running:
+    with serving(vllm_python, checkpoint, tmp_path_factory.mktemp("server"), *EMBED) as running:
         yield running
 
 
@@ -115,32 +123,15 @@ def gold_calls(entry: Entry) -> list[Call]:
 
 
 @contextmanager
-def serving(python: Path, checkpoint: Path, log: Path, *options: str) -> Iterator[Server]:
-    """Run vLLM with the checkpoint until the block ends; its output goes to the log."""
-    port, model = free_port(), "tiny"
-    command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)]
-    command += ["--served-model-name", model, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--enforce-eager", *options]
-    print(f"\nStarting a server, about a minute: tail -f {log}", flush=True)
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, env=environment(), start_new_session=True
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, log)
-        yield Server(f"http://127.0.0.1:{port}/v1", model, log)
-    finally:
-        end(process)
-
-
-def environment() -> dict[str, str]:
-    """Variables for the other environment: a small cache for keys and values, and nothing from outside."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return ours | {
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-    }
+def serving(python: Path, checkpoint: Path, logs: Path, *flags: str) -> Iterator[Server]:
+    """Run one server with the checkpoint until the block ends."""
+    options = Options(
+        model=str(checkpoint), port=free_port(), env=python, timeout=STARTING, log_folder=logs, flags=flags
+    )
+    print(f"\nStarting a server, about a minute: tail -f {logs / f'{options.port}.log'}", flush=True)
+    with deployment.serving(options) as running:
+        [one] = running.servers
+        yield Server(one.base_url, running.model, one.log)
 
 
 def free_port() -> int:
@@ -151,34 +142,7 @@ def free_port() -> int:
     return port
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the server is healthy; fail the test with its last words if it never is."""
-    deadline = time.monotonic() + STARTING
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"The server ended with {process.returncode}:\n{tail(log)}")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"The server did not answer within {STARTING} s:\n{tail(log)}")
-
-
 def tail(log: Path, count: int = 40) -> str:
     """The last lines of a log, and where the others are."""
     with log.open(encoding="utf-8", errors="replace") as file:
         return "".join(deque(file, count)) + f"(all of it: {log})"
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End the server and the processes it started: its whole group."""
-    for kind in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, kind)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            continue

@@ -37,9 +37,17 @@ def found(server: Server) -> Findings:
 
 
 def test_a_parser_that_is_off_is_named(vllm_python: Path, checkpoint: Path, tmp_path: Path, run: Any) -> None:
-    log = tmp_path / "server.log"
-    with serving(vllm_python, checkpoint, log, "--max-model-len", str(CONTEXT)) as server:
+    # With a short context too, so that one server shows both.
+    short = ("--no-enable-auto-tool-choice", "--max-model-len", "1024")
+    with serving(vllm_python, checkpoint, tmp_path, *short) as server:
         findings = found(server)
+        overflowing = run(
+            bfcl(categories="multi_turn_base", mode="prompt"),
+            f"kate/{server.model}",
+            baseline(),
+            limit=1,
+            model_base_url=server.base_url,
+        )
         played = run(
             bfcl(categories="multiple"),
             f"openai-api/local/{server.model}",
@@ -52,6 +60,9 @@ def test_a_parser_that_is_off_is_named(vllm_python: Path, checkpoint: Path, tmp_
     assert verdict(needs_of("kate") or (), findings).state == "lacks"
     assert findings["choices"].state == findings["distinct"].state == "yes"
     assert played.status == "error" and FLAG in played.error.message and not played.samples
+    [sample] = overflowing.samples
+    assert sample.error and "1024" in sample.error.message and "--max-model-len" in sample.error.message
+    assert {s.name: s for s in overflowing.results.scores}["bfcl_verdict"].scored_samples == 0
 
 
 def test_what_a_server_with_its_parser_can_do_is_found(server: Server) -> None:

@@ -38,3 +38,21 @@ def test_a_full_window_costs_old_outputs_and_not_the_sample(run: Any) -> None:
     assert any(s.store[COUNTERS_KEY]["outputs_left_out"] for s in log.samples)
     for sample in log.samples:
         assert NOTE not in [m.text for m in sample.messages]
+
+
+def test_a_context_that_is_too_short_is_an_error_with_the_server_s_words(run: Any) -> None:
+    def full(messages: Any, config: Any) -> ModelOutput:
+        said = "This model's maximum context length is 64 tokens, and the prompt has 900."
+        refused = ModelOutput.from_content("scripted", said, stop_reason="model_length", error=said)
+        return refused.model_copy(
+            update={"usage": ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)}
+        )
+
+    log = run(bfcl(categories="multi_turn_base"), Scripted(full).model(), baseline(), limit=1)
+    [sample] = log.samples
+    assert (
+        sample.error is not None
+        and "900" in sample.error.message
+        and "--max-model-len" in sample.error.message
+    )
+    assert {s.name: s for s in log.results.scores}["bfcl_verdict"].scored_samples == 0

@@ -41,6 +41,7 @@ class Transport:
         self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._urls: dict[str, tuple[URL, str | None]] = {}
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -61,6 +62,8 @@ class Transport:
         session, self._session = self._session, None
         if session is not None and self._loop is asyncio.get_running_loop():
             await session.close()
+            if self._keeper is not None:
+                self._keeper.cancel()
 
     async def _send(
         self,
@@ -107,6 +110,7 @@ class Transport:
                 timeout=self._timeout,
                 read_bufsize=2**18,
             )
+            self._keeper = loop.create_task(_close_at_the_end(self._session))
         return self._session
 
     def _target(self, url: str) -> tuple[URL, str | None]:
@@ -117,6 +121,14 @@ class Transport:
         proxy = None if bypass else urllib.request.getproxies().get(parts.scheme)
         self._urls[url] = found = (URL(url), proxy)
         return found
+
+
+async def _close_at_the_end(session: aiohttp.ClientSession) -> None:
+    """Close the connections when the event loop ends, which cancels this: Inspect closes no provider."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await session.close()
 
 
 def tls(verify: Verify) -> ssl.SSLContext | bool:

@@ -133,12 +133,15 @@ def install(build: Build, folder: Path, say: Say) -> None:
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     installation.run([*pip, *build.packages], variables(), _REMEDY, _progress(say))
     say("Checking that it starts.")
-    found: list[str] = []
-    installation.run(
-        [python, "-c", _CHECK], variables(), _broken(build), lambda line: bool(found.append(line))
-    )
-    if "cpu" in build.name and found[-1:] != ["cpu"]:
-        raise InstallationError(f"{folder} has torch for {found[-1]}. {_CPU_TORCH}")
+    lines: list[str] = []
+
+    def hear(line: str) -> bool:
+        lines.append(line)
+        return False
+
+    installation.run([python, "-c", _CHECK], variables(), _broken(build), hear)
+    if "cpu" in build.name and lines[-1:] != ["cpu"]:
+        raise InstallationError(f"{folder} has torch for {lines[-1]}. {_CPU_TORCH}")
 
 
 def _broken(build: Build) -> str:
