@@ -160,6 +160,9 @@ OUTCOME_KEY = "kate:outcome"
 FAILURE_KEY = "kate:failure"
 """Store key: why the sample can't be scored; None if it can."""
 
+LIMIT_KEY = "kate:limit"
+"""Store key: set where a solver of ours saw a limit end the sample."""
+
 _LIVE: dict[str, Episode] = {}
 
 
@@ -197,13 +200,14 @@ async def settle(state: TaskState) -> tuple[dict[str, Any] | None, str | None]:
         except EngineError as ex:
             state.store.set(FAILURE_KEY, str(ex))
             return None, str(ex)
-        scorable = outcome["over"] or _limit_reached()
+        scorable = outcome["over"] or LIMIT_KEY in state.store or _limit_reached()
         state.store.set(OUTCOME_KEY, outcome)
         state.store.set(FAILURE_KEY, None if scorable else "the solver ended before the entry was over")
     return state.store.get(OUTCOME_KEY), state.store.get(FAILURE_KEY, "no episode was played")
 
 
 def _limit_reached() -> bool:
+    """Whether usage tells of a limit, for solvers that don't. A request of many messages is not in it."""
     limits = sample_limits()
     every = (limits.token, limits.message, limits.time, limits.working, limits.cost)
     return any(limit.limit is not None and limit.usage >= limit.limit for limit in every)

@@ -11,10 +11,10 @@ from typing import Any
 from inspect_ai.log import transcript
 from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
 from inspect_ai.solver import Generate, Solver, TaskState
-from inspect_ai.util import span
+from inspect_ai.util import LimitExceededError, span
 
 from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
-from kate_eval.episode import Turn, current_episode
+from kate_eval.episode import LIMIT_KEY, Turn, current_episode
 from kate_eval.solvers.aggregate import Decision, decide
 from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
@@ -69,6 +69,9 @@ async def solve_sample(
     )
     try:
         await _play(context, state, source, exclude)
+    except LimitExceededError:
+        state.store.set(LIMIT_KEY, True)
+        raise
     finally:
         state.messages = context.conversation
         state.store.set(COUNTERS_KEY, asdict(context.counters))

@@ -73,4 +73,4 @@ def test_appworld_runs_the_model_s_code(server: Server, run: Any, solver: Any) -
     )
     assert log.status == "success" and [sample.error for sample in log.samples] == [None] * 3
     verdicts = [sample.scores["appworld_verdict"] for sample in log.samples]
-    assert sum(verdict.metadata["interactions"] for verdict in verdicts) > 3
+    assert sum((verdict.metadata or {}).get("interactions", 0) for verdict in verdicts) > 3

@@ -205,3 +205,12 @@ def test_a_critic_may_write_null(run: Any, answer: str) -> None:
         decision["action"] == {"calls": [{"name": "ls", "arguments": {}}]}
         and not decision["critics"][0]["failures"]
     )
+
+
+def test_a_limit_that_a_critic_s_longer_request_meets_is_a_score_too(run: Any) -> None:
+    """A critic sees the conversation and one message more: it meets the limit first."""
+    for most in (6, 7, 8, 9):
+        log = run(bfcl(**BASE), "simulated/default", kate(), limit=10, message_limit=most)
+        ended = [sample for sample in log.samples if sample.limit is not None]
+        assert ended
+        assert {sample.scores["bfcl_verdict"].value for sample in ended} <= {"C", "I"}
