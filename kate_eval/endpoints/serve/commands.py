@@ -96,8 +96,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _announce(deployment: "Deployment", host: str) -> None:
     urls = ",".join(deployment.base_urls)
-    what = "it" if len(deployment.servers) == 1 else "all"
-    _say(f"\nReady: {deployment.model} at {urls}. Ctrl-C stops {what}.")
+    _say(f"\nReady: {deployment.model} at {urls}. Ctrl-C ends it.")
     if host in ("0.0.0.0", "::"):
         _say("From other machines: the same with this machine's name.")
     for name in (deployment.model, *deployment.adapters):

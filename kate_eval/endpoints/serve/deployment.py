@@ -1,4 +1,4 @@
-"""Replicas of one model: started, ready, watched, stopped. `kate serve` and tests use it.
+"""Replicas of one model, from their start to their end. `kate serve` and tests use it.
 
 with serving(Options(model="models/tiny", replicas=2)) as deployment:
     eval(..., model=f"kate/{deployment.model}", model_base_url=",".join(deployment.base_urls))
@@ -16,7 +16,7 @@ from kate_eval import installation
 from kate_eval.endpoints.serve.environment import provide, variables
 from kate_eval.endpoints.serve.families import choose
 from kate_eval.endpoints.serve.inspection import Installed, installed
-from kate_eval.endpoints.serve.model import Facts, adapter_rank, read_model
+from kate_eval.endpoints.serve.model import Facts, adapter_rank, read_hub, read_local
 from kate_eval.endpoints.serve.options import Options
 from kate_eval.endpoints.serve.server import Server, check_port, wait_until_ready
 from kate_eval.errors import ConfigurationError, ServerError
@@ -64,11 +64,13 @@ def serving(options: Options, say: Say = lambda line: None) -> Iterator[Deployme
         InstallationError: there is no vLLM that starts, and none can be installed.
         ServerError: a server did not get ready; the message holds its last lines and, if known, the cause.
     """
-    python = provide(options.env, say)
+    # What can be refused is refused before anything is installed.
+    local = read_local(options.model)
+    ranks = [adapter_rank(folder) for folder in options.adapters]
     for number in range(options.replicas):
         check_port(options.host, options.port + number)
-    ranks = [adapter_rank(folder) for folder in options.adapters]
-    facts = read_model(options.model, python)
+    python = provide(options.env, say)
+    facts = local or read_hub(options.model, python)
     say(f"Asking {python} what it has.")
     servers = plan(options, python, facts, installed(python), ranks, say)
     with ExitStack() as stack:

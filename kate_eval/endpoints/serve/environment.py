@@ -90,8 +90,8 @@ def provide(env: Path | None, say: Say) -> Path:
     python = python / "bin" / "python" if python.is_dir() else python
     if not python.is_file():
         raise ConfigurationError(
-            f"No environment with vLLM: {python} doesn't exist. Name another (--env DIR or {VARIABLE}), or "
-            "none: kate serve then makes one of its own"
+            f"No environment with vLLM: {python} doesn't exist. Name another (--env DIR or {VARIABLE}), "
+            "or none: kate serve then makes one of its own"
         )
     return python
 
@@ -133,15 +133,15 @@ def install(build: Build, folder: Path, say: Say) -> None:
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     installation.run([*pip, *build.packages], variables(), _REMEDY, _progress(say))
     say("Checking that it starts.")
-    lines: list[str] = []
+    found: list[str] = []
 
     def hear(line: str) -> bool:
-        lines.append(line)
+        found.append(line)
         return False
 
     installation.run([python, "-c", _CHECK], variables(), _broken(build), hear)
-    if "cpu" in build.name and lines[-1:] != ["cpu"]:
-        raise InstallationError(f"{folder} has torch for {lines[-1]}. {_CPU_TORCH}")
+    if "cpu" in build.name and found[-1:] != ["cpu"]:
+        raise InstallationError(f"{folder} has torch for {found[-1]}. {_CPU_TORCH}")
 
 
 def _broken(build: Build) -> str:

@@ -15,8 +15,8 @@ CAUSES = (
     ),
     (
         r"No available memory for the cache blocks|Available memory on node .* is less than"
-        r"|Cannot allocate memory"
-        r"|MemoryError|can't allocate memory|std::bad_alloc|larger than the available KV cache memory"
+        r"|Cannot allocate memory|MemoryError|can't allocate memory|std::bad_alloc"
+        r"|larger than the available KV cache memory"
         r"|less than desired (?:GPU|CPU) memory utilization",
         "There is too little memory for the model and its cache. Give the context less room "
         "(-- --max-model-len 8192), take fewer --replicas or a smaller model; on CPU "

@@ -50,9 +50,11 @@ TOOLS = (
     Family(("deepseek_v4",), r"deepseek[-_]?v4"),
     Family(("deepseek_v32",), r"deepseek[-_]?v3[._]2"),
     Family(
-        ("deepseek_v3",), r"deepseek[-_]?(v3(?![._])|r1(?!-distill))", ("<｜tool▁calls▁begin｜>", "```json")
+        ("deepseek_v3",),
+        r"deepseek[-_]?(v3(?![._])|r1(?!-distill))",
+        ("<\uff5ctool▁calls▁begin\uff5c>", "```json"),
     ),
-    Family(("deepseek_v31",), r"deepseek[-_]?v3[._]1", ("<｜tool▁calls▁begin｜>",)),
+    Family(("deepseek_v31",), r"deepseek[-_]?v3[._]1", ("<\uff5ctool▁calls▁begin\uff5c>",)),
     Family(("mistral",), r"[mn]istral|mixtral|devstral|codestral|magistral", ("[TOOL_CALLS]",)),
     Family(("llama4_pythonic", "pythonic"), r"llama-?_?4"),
     Family(("phi4_mini_json",), r"phi-?4-?mini", ("<|tool|>", "<|/tool|>")),
@@ -148,8 +150,8 @@ def _tool_parser(facts: Facts, vllm: Installed, options: Options) -> Choice:
         return Choice(
             (),
             (
-                f"No tool parser is known for {facts.name}: it is served without, so that calls come back as "
-                "text. Give one: kate serve ... -- --tool-call-parser NAME "
+                f"No tool parser is known for {facts.name}: it is served without, so that calls come back "
+                "as text. Give one: kate serve ... -- --tool-call-parser NAME "
                 f"(of: {', '.join(sorted(vllm.tool_parsers))})",
             ),
         )

@@ -29,12 +29,11 @@ class Facts:
     """Bytes of its weights; 0 where they are not on disk yet."""
 
 
-def read_model(model: str, python: Path) -> Facts:
-    """The facts of a local folder's model, or of one on the hub.
+def read_local(model: str) -> Facts | None:
+    """The facts of a local folder's model; None if the name is one of the hub's.
 
     Raises:
-        ConfigurationError: the folder is no model's.
-        ServerError: the hub can't be reached or has no such model.
+        ConfigurationError: there is no such folder, or it is no model's.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -44,7 +43,16 @@ def read_model(model: str, python: Path) -> Facts:
             f"No folder {model}. Give a model's folder (with config.json and weights), or its name on the "
             "hub: kate serve Qwen/Qwen3-8B"
         )
-    return _facts(model, model, hub_files(python, model))
+    return None
+
+
+def read_hub(name: str, python: Path) -> Facts:
+    """The facts of a model on the hub.
+
+    Raises:
+        ServerError: the hub can't be reached or has no such model.
+    """
+    return _facts(name, name, hub_files(python, name))
 
 
 def _local(folder: Path) -> Facts:
@@ -63,8 +71,8 @@ def _local(folder: Path) -> Facts:
     weights = [path for pattern in WEIGHTS for path in folder.glob(pattern)]
     if not weights:
         raise ConfigurationError(
-            f"{folder} has a config.json, but no weights ({', '.join(WEIGHTS)}): the copy or download is not "
-            "whole"
+            f"{folder} has a config.json, but no weights ({', '.join(WEIGHTS)}): "
+            "the copy or download is not whole"
         )
     return _facts(folder.name, str(folder), files, sum(path.stat().st_size for path in weights))
 

@@ -1,4 +1,4 @@
-"""Runs one command in a process group of its own; ends all of it when this process's standard input closes.
+"""Runs one command in a process group of its own; ends all of it when its standard input closes.
 
 The input is a pipe from whoever started it, so it closes when they die, however they die. It imports
 nothing of ours: supervisor.py GRACE_SECONDS COMMAND ...
