@@ -80,7 +80,7 @@ def _held(folder: Path, known: Bank | None) -> Bank | None:
 
 
 async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
-    """Put the items of banks into one, which keeps its embedder and threshold.
+    """Put the items of banks into one, which keeps its embedder; its threshold is found again.
 
     Returns:
         The bank, and how many of its items are new.
@@ -96,4 +96,16 @@ async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
     for bank in loaded:
         made, added = await append(output, bank.items, bank.card)
         new += added
-    return made, new
+    return _recalibrated(output) if new else made, new
+
+
+def _recalibrated(folder: Path) -> Bank:
+    """A bank with the threshold of the items that it has now."""
+    with writing(folder):
+        bank = load_bank(folder)
+        of, name = bank.card.benchmark, bank.card.embedder.name
+        found = embedder_card(make_embedder(name), bank.items, bank.vectors, siblings_of(of), by_class(of))
+        return commit(
+            make_bank(bank.items, bank.card.model_copy(update={"embedder": found}), bank.vectors, folder),
+            folder,
+        )

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from kate_eval.appworld import places
 from kate_eval.errors import BankError, ConfigurationError
 from kate_eval.knowledge.bank import Bank, Vectors, digest
+from kate_eval.knowledge.card import LEXICAL
 from kate_eval.knowledge.embed import Embedder, make_embedder
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.lexical import LexicalIndex
@@ -248,3 +249,16 @@ class Retriever:
             return chosen
         cosines: Scores = vectors[places] @ vectors[one]
         return cosines
+
+
+def require_match(embedder: str, match: str) -> None:
+    """Check that a bank can be searched in this way.
+
+    Raises:
+        BankError: hybrid search is wanted of a bank that has no vectors.
+    """
+    if match == "hybrid" and embedder == LEXICAL:
+        raise BankError(
+            "match=hybrid joins an embedder's similarity with the lexical one, but the bank is lexical "
+            "only. Embed it: kate knowledge embed BANK --embedder minilm"
+        )

@@ -6,6 +6,7 @@ turn is left untouched. Departures: `k` counts per knowledge form, and a turn in
 (it only offers more functions) gets no knowledge.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -26,10 +27,14 @@ from kate_eval.knowledge.folder import load_bank
 from kate_eval.knowledge.leakage import guard, leaked
 from kate_eval.knowledge.nearness import Nearness, bank_nearness
 from kate_eval.knowledge.render import render_experiences, within_budget
-from kate_eval.knowledge.retrieve import Retrieved, Retriever
+from kate_eval.knowledge.retrieve import Retrieved, Retriever, require_match
 from kate_eval.solvers.parameters import Parameters, prompt
 from kate_eval.solvers.preflight import require_benchmark
 
+logger = logging.getLogger(__name__)
+
+FAR = 2.0
+"""A threshold so many times the bank's own is likely meant for another embedder."""
 State = Callable[[str], Awaitable[str]]
 """Asks the model something in one request; its answer."""
 MAX_INTENT = 400
@@ -110,25 +115,18 @@ def open_bank(
     _ = shelf.nearness  # now, not in the middle of a sample
     if threshold is None:
         shelf.threshold(match)
+    elif match == "embedder" and threshold > FAR * loaded.card.embedder.threshold:
+        logger.warning(
+            "threshold=%s is far above the %s of bank %s, which is embedded by %s: little may be found. The "
+            "method's 0.5 belongs to minilm",
+            *(threshold, loaded.card.embedder.threshold, bank, loaded.card.embedder.name),
+        )
 
     def of_benchmark(benchmark: str) -> Shelf:
         require_benchmark(loaded.card, bank, benchmark)
         return shelf
 
     return of_benchmark
-
-
-def require_match(embedder: str, match: str) -> None:
-    """Check that a bank can be searched in this way.
-
-    Raises:
-        BankError: hybrid search is wanted of a bank that has no vectors.
-    """
-    if match == "hybrid" and embedder == LEXICAL:
-        raise BankError(
-            "match=hybrid joins an embedder's similarity with the lexical one, but the bank is lexical "
-            "only. Embed it: kate knowledge embed BANK --embedder minilm"
-        )
 
 
 @cache

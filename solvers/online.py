@@ -31,8 +31,8 @@ from kate_eval.knowledge.change import append
 from kate_eval.knowledge.embed import make_embedder
 from kate_eval.knowledge.folder import is_bank, load_bank
 from kate_eval.knowledge.item import Experience, Origin
+from kate_eval.knowledge.retrieve import require_match
 from kate_eval.solvers.context import Context
-from kate_eval.solvers.inject import require_match
 from kate_eval.solvers.judge import judge
 from kate_eval.solvers.loop import SOURCE, solve_sample
 from kate_eval.solvers.memory import Learned, Memory, open_memory

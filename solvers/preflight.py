@@ -5,7 +5,7 @@ come once a sample, after the sample's environment was opened. A hook is told bo
 that Inspect lets through from a hook is a limit's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Preflight(Hooks):
             for step in data.plan.steps:
                 require_same_benchmark(step.params, metadata)
                 require_order(step.solver, data.spec.config.max_samples)
+                require_unlearned(step.params.get("memory"), _samples(data))
             check = self._endpoints.setdefault(data.run_id, EndpointCheck())
             await check.require(_needs(data), data.spec.model_base_url, list(data.spec.model_roles or {}))
         except KateError as ex:
@@ -65,6 +66,12 @@ class Preflight(Hooks):
     async def on_run_end(self, data: RunEnd) -> None:
         """Forget the run."""
         self._endpoints.pop(data.run_id, None)
+
+
+def _samples(data: TaskStart) -> set[tuple[str, int]]:
+    """The samples that the task will play: (id, epoch)."""
+    ids = data.spec.dataset.sample_ids or []
+    return {(str(id), epoch) for id in ids for epoch in range(1, (data.spec.config.epochs or 1) + 1)}
 
 
 def _needs(data: TaskStart) -> Sequence[Need]:
@@ -93,9 +100,10 @@ def require_benchmark(card: Card, name: str, benchmark: str) -> None:
         BankError: it is of another.
     """
     if card.benchmark != benchmark:
+        split = " --split mini_train" if benchmark.endswith("-mini") else ""
         raise BankError(
-            f"The bank {name} is of {card.benchmark}, the task is {benchmark}. Build one: kate "
-            f"knowledge build {benchmark.removesuffix('-mini')} --form trajectory -o banks/{benchmark}"
+            f"The bank {name} is of {card.benchmark}, the task is {benchmark}. Build one: kate knowledge "
+            f"build {benchmark.removesuffix('-mini')}{split} --form trajectory -o banks/{benchmark}"
         )
 
 
@@ -109,4 +117,22 @@ def require_order(solver: str, max_samples: int | None) -> None:
         raise ConfigurationError(
             "online learns from its samples in the dataset's order, but --max-samples is "
             f"{max_samples or 'not set'}: they would be played in an order of chance. Pass --max-samples 1"
+        )
+
+
+def require_unlearned(memory: object, samples: Set[tuple[str, int]]) -> None:
+    """Check that a memory has something to learn: else its samples would be played with what they taught.
+
+    Raises:
+        ConfigurationError: it has learned from every sample.
+    """
+    from kate_eval.solvers.memory import open_memory  # it needs inject, which needs this module
+
+    if not isinstance(memory, str) or not samples:
+        return
+    known = {(one.sample, one.epoch) for one in open_memory(Path(memory), prune=True).learned}
+    if samples <= known:
+        raise ConfigurationError(
+            f"The memory {memory} has learned from all {len(samples)} samples before: their scores would say "
+            "nothing. Name a new folder (-S memory=FOLDER), or begin one with this as a bank (-S bank=...)"
         )

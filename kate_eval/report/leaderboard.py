@@ -177,6 +177,8 @@ def _flags(run: Run, errors: int, baseline: Run | None, means: Mapping[str, floa
         flags.append("SIMULATED endpoint")
     if run.solver == "nearest":
         flags.append("floor, asks no model")
+    if run.solver == "online" and run.parameters.get("feedback", "score") == "score":
+        flags.append("is told the benchmark's verdict after each sample: not comparable to rows that are not")
     if means.get("leaked"):
         flags.append("LEAKED: the bank holds evaluated entries")
     if any(sample.provenance.get("bank_sources_known") is False for sample in run.samples):

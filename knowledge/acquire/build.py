@@ -228,9 +228,11 @@ async def assemble(
         card = merged_card(old.card, card)
     elif not items:
         raise BankError("A bank needs at least one item; the chosen categories, split and forms gave none")
-    # The threshold of a bank stays what it began with.
-    measured = old.card.embedder if old is not None else await _measured(acquired, embedder)
     every = await encode(embedder, [item.question for item in items])
+    if old is None:
+        measured = await _measured(acquired, embedder)
+    else:
+        measured = embedder_card(embedder, items, every, acquired.siblings, acquired.by_class)
     tally = Counter(old.card.failed if old else {}) + Counter(failed or {})
     update = {"embedder": measured, "failed": dict(tally), "prompts_hash": texts_hash(PROMPTS)}
     return make_bank(items, card.model_copy(update=update), every)

@@ -35,9 +35,7 @@ PROVIDERS = "https://inspect.aisi.org.uk/providers.html"
     "--form", "forms", default="trajectory", show_default=True, help="Knowledge forms, comma-separated."
 )
 @click.option("--from-logs", "logs", type=Folder, multiple=True, help="Logs of our tasks, instead of gold.")
-@click.option(
-    "--split", default="train", show_default=True, help="Of the gold: train, test, dev, mini_train, ..."
-)
+@click.option("--split", help="Of the gold: train (the default), test, dev, mini_train, ...")
 @click.option(
     "--categories", help="bfcl: categories and groups, comma-separated (by default multi_turn_base)."
 )
@@ -74,6 +72,7 @@ def build(output: Path, **options: Any) -> None:
 def _build(output: Path, options: dict[str, Any]) -> None:
     from kate_eval.knowledge.acquire.build import FORMS
     from kate_eval.knowledge.embed import make_embedder
+    from kate_eval.knowledge.folder import is_bank, read_card
 
     forms = [name for name in map(str.strip, options["forms"].split(",")) if name]
     if not forms:
@@ -91,6 +90,10 @@ def _build(output: Path, options: dict[str, Any]) -> None:
         return
     for form in costs:
         asking.model_of(form)
+    if is_bank(output) and not options["append"]:
+        console.print(
+            f"This replaces the bank in {output} ({read_card(output).items_hash}); --append adds to it."
+        )
     with _progress(sum(cost.requests + cost.known for cost in costs.values())) as tick:
         work = partial(_work, acquired, forms, output, embedder, replace(asking, tick=tick), options)
         built, notes = anyio.run(work)
@@ -148,9 +151,9 @@ def _acquired(options: dict[str, Any]) -> "Acquired":
 def _from_logs(options: dict[str, Any]) -> "Acquired":
     from kate_eval.knowledge.acquire.logs import log_cases
 
-    for name in ("categories", "rewrite"):
+    for name in ("categories", "rewrite", "split"):
         if options[name]:
-            raise ConfigurationError(f"--{name} does not apply to --from-logs")
+            raise ConfigurationError(f"--{name} does not apply to --from-logs: the logs say what was played")
     return log_cases(options["logs"], options["benchmark"], console.print)
 
 
@@ -165,7 +168,7 @@ def _from_gold(options: dict[str, Any]) -> "Acquired":
     if options["rewrite"] and benchmark != "appworld":
         raise ConfigurationError(f"--rewrite does not apply to {benchmark}")
     categories = options["categories"].split(",") if options["categories"] else None
-    return GOLD[benchmark](options["split"], categories)
+    return GOLD[benchmark](options["split"] or "train", categories)
 
 
 def _asking(options: dict[str, Any]) -> "Asking":

@@ -30,7 +30,9 @@ def show(bank: Path, item: str | None) -> None:
         found = next((one for one in held.items if one.id == item), None)
         if found is None:
             near = [one.id for one in held.items if item in one.id][:10]
-            raise unknown("item", item, near, f"See: kate knowledge show {bank}")
+            raise unknown(
+                "item", item, near or [one.id for one in held.items[:10]], f"See: kate knowledge show {bank}"
+            )
         console.print(found.model_dump_json(indent=2))
         console.print(f"\nAs a model is shown it:\n{render_case([found])}")
         return
@@ -90,7 +92,7 @@ def search(bank: Path, text: str, **options: Any) -> None:
     """The items of BANK that are most similar to TEXT, as a solver would find them."""
     from kate_eval.knowledge.folder import load_bank
     from kate_eval.knowledge.render import render_case
-    from kate_eval.knowledge.retrieve import MATCHES, Retriever
+    from kate_eval.knowledge.retrieve import MATCHES, Retriever, require_match
     from kate_eval.knowledge.select import SELECTORS
 
     match, select, form = options["match"], options["select"], options["form"]
@@ -99,6 +101,7 @@ def search(bank: Path, text: str, **options: Any) -> None:
             raise unknown(name, value, choices)
     held = load_bank(bank)
     _require_embedder(held, options["embedder"])
+    require_match(held.card.embedder.name, match)
     classes = _classes(held, options["classes"])
     if form is not None:
         held.require_forms([form])

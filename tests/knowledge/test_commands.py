@@ -368,7 +368,7 @@ def test_searching_finds_what_a_solver_would(bank: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["show", "BANK", "nothing"], "Unknown item 'nothing'; choose from: none. See: kate knowledge show"),
+        (["show", "BANK", "nothing"], "Unknown item 'nothing'; choose from: multi_turn_base_"),
         (["show", "BANK", "base_0/0/traj"], f"choose from: {ITEM}."),
         (["show", "nowhere"], "No bank in nowhere; found beside it: none. Build it: kate knowledge build"),
         (["search", "nowhere", "text"], "No bank in nowhere"),

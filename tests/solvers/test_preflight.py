@@ -63,3 +63,14 @@ def test_what_is_right_is_played(run: Run, tmp_path: Path) -> None:
     save_bank(default_bank("bfcl"), tmp_path / "b")
     log = run(bfcl(), Scripted(done).model(), knowledge(bank=str(tmp_path / "b")), sample_id=ENTRIES)
     assert log.status == "success" and log.samples and not any(sample.error for sample in log.samples)
+
+
+def test_a_memory_that_has_nothing_left_to_learn(run: Run, tmp_path: Path) -> None:
+    def play() -> EvalLog:
+        solver = online(memory=str(tmp_path / "m"))
+        return run(bfcl(), Scripted(done).model(), solver, sample_id=ENTRIES, max_samples=1)
+
+    assert play().status == "success"
+    again = play()
+    assert again.status == "error" and again.error and not again.samples
+    assert "has learned from all 2 samples before" in again.error.message
