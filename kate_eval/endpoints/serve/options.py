@@ -17,14 +17,14 @@ class Options(BaseModel):
     """A name on the hub, or a local folder."""
     adapters: tuple[Path, ...] = ()
     """Folders of LoRA adapters; a folder's name is the name that requests ask for."""
-    replicas: int = Field(1, ge=1)
+    replicas: int = Field(default=1, ge=1)
     """Servers, on consecutive ports."""
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65535)
+    port: int = Field(default=8000, ge=1, le=65535)
     """Of the first."""
     env: Path | None = None
     """An environment that has vLLM, or its Python; by default $KATE_EVAL_VLLM_PYTHON, or one of ours."""
-    timeout: float = Field(900, gt=0)
+    timeout: float = Field(default=900, gt=0)
     """Seconds that a server may take until it answers; a hub model's download is part of it."""
     log_folder: Path | None = None
     """Where the servers' logs go; by default below the cache folder."""

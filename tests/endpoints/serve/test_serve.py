@@ -93,10 +93,10 @@ def test_a_server_that_starts_is_waited_for_and_ends_with_all_it_started(tmp_pat
     one = server(tmp_path, sleep=0.5)
     one.start()
     wait_until_ready([one], 30, print)
-    assert one.models() == [{"id": "tiny"}] and one.code is None
+    assert one.models() == [{"id": "tiny"}] and one.process is not None and one.process.poll() is None
     begun = time.monotonic()
     one.stop()
-    assert one.code is not None and time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 10 and one.process.wait(0) != 0
 
 
 def test_a_server_that_is_too_slow_is_given_up_with_the_remedy(tmp_path: Path) -> None:
