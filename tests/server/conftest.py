@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from .lessons import lessons
 
 ROOT = Path(__file__).parents[2]
 CATEGORIES = ("multi_turn_base", "live_simple", "multiple")
-STEPS = 300
+STEPS = 400
 MAKING, STARTING = 900, 300
 """Seconds that training a checkpoint and starting a server may take."""
 CONTEXT = 32768
@@ -134,12 +134,20 @@ def serving(python: Path, checkpoint: Path, logs: Path, *flags: str) -> Iterator
         yield Server(one.base_url, running.model, one.log)
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_port(count: int = 1) -> int:
+    """The first of so many neighbouring ports that are free now."""
+    while True:
+        with ExitStack() as stack:
+            first = 0
+            for number in range(count):
+                probe = stack.enter_context(socket.socket())
+                try:
+                    probe.bind(("127.0.0.1", first + number if first else 0))
+                except (OSError, OverflowError):
+                    break
+                first = first or probe.getsockname()[1]
+            else:
+                return first
 
 
 def tail(log: Path, count: int = 40) -> str:

@@ -29,7 +29,7 @@ def appworld_tasks(count: int) -> list[str]:
     return [str(sample.id) for sample in appworld(split="mini_test").dataset][:count]
 
 
-def lessons(tasks: int = 3) -> list[str]:
+def lessons(tasks: int = 2) -> list[str]:
     """Conversations as JSON lines: {"messages": [...], "tools": [...]}.
 
     Args:

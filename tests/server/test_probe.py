@@ -47,6 +47,7 @@ def test_a_parser_that_is_off_is_named(vllm_python: Path, checkpoint: Path, tmp_
             baseline(),
             limit=1,
             model_base_url=server.base_url,
+            max_tokens=64,
         )
         played = run(
             bfcl(categories="multiple"),

@@ -41,7 +41,7 @@ def pair(
         model=str(checkpoint),
         adapters=(folder / "changed",),
         replicas=2,
-        port=free_port(),
+        port=free_port(2),
         env=vllm_python,
         timeout=2 * STARTING,
         log_folder=folder,
