@@ -4,7 +4,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,6 +25,9 @@ from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.stats import Observed
 
 logger = logging.getLogger(__name__)
+
+SHARDS = "shards"
+"""Metadata of a log that is one part of a run: how many parts there are."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,13 @@ class Run:
     @property
     def cell(self) -> tuple[str, ...]:
         """What the run measured; a newer run of the same cell replaces an older one."""
-        settings = (self.parameters, self.generation, self.selection, self.metadata, self.task_version)
-        return (self.model, self.critic, self.solver, *map(repr, settings))
+        return (*self.settings, self.selection)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """How it was measured, whatever the samples."""
+        told = (self.parameters, self.generation, self.metadata, self.task_version)
+        return (self.model, self.critic, self.solver, *map(repr, told))
 
 
 def by_entry(samples: Iterable[SampleRow]) -> dict[str, Observed]:
@@ -141,7 +149,32 @@ def read_runs(*folders: Path) -> list[Run]:
         raise ConfigurationError(
             f"No kate-eval logs in {', '.join(map(str, folders))}; make one: inspect eval kate_eval/bfcl ..."
         )
-    return list(found.values())
+    return _joined(list(found.values()))
+
+
+def _joined(runs: Sequence[Run]) -> list[Run]:
+    """Parts of a run (examples/scale/shard.py marks them) as one, where they have no sample in common."""
+    parts: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        alone = (str(number),)
+        parts[run.settings if SHARDS in run.metadata else alone].append(run)
+    found = []
+    for group in parts.values():
+        entries = [sample.entry for run in group for sample in {s.entry: s for s in run.samples}.values()]
+        apart = len(entries) == len(set(entries)) and len(group) <= int(group[0].metadata.get(SHARDS, 1))
+        found += [_whole(group)] if apart and len(group) > 1 else group
+    return found
+
+
+def _whole(parts: Sequence[Run]) -> Run:
+    """The run of its parts; as good as the worst of them."""
+    return replace(
+        parts[0],
+        status=next((part.status for part in parts if part.status != "success"), "success"),
+        selection=" + ".join(part.selection for part in parts),
+        expected=sum(part.expected for part in parts),
+        samples=tuple(sample for part in parts for sample in part.samples),
+    )
 
 
 def _readable_runs(folders: Sequence[Path]) -> list[Run]:
