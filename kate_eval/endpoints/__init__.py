@@ -1,1 +1,1 @@
-"""Model endpoints of our own; now one: the simulated endpoint."""
+"""Model endpoints: the simulated one, the provider kate/ (openai), servers of ours (serve), the probe of any."""

@@ -31,7 +31,9 @@ from kate_eval.errors import ConfigurationError, EndpointError
 
 from .playing import Request, answer_key, ask, gold_path, play
 
-SOURCES = sorted(Path(endpoints.__file__).parent.rglob("*.py"))
+ROOT = Path(endpoints.__file__).parent
+SOURCES = sorted(p for folder in (".", "appworld", "bfcl") for p in (ROOT / folder).glob("*.py"))
+"""The simulated endpoint; the folders beside it are of real ones."""
 ENTRY = load_entry("multi_turn_base_1")
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -284,7 +285,12 @@ def test_a_build_that_the_user_breaks_off_says_what_is_kept(tmp_path: Path) -> N
     build = ["build", "bfcl", "--form", "summary", "--limit", "40", *MODEL, "--max-connections", "2"]
     command = [sys.executable, "-c", "from kate_eval.cli import main; main()", "knowledge", *build]
     with subprocess.Popen(
-        [*command, "-M", "latency=0.3", "-o", "b"], stderr=subprocess.PIPE, cwd=tmp_path, text=True
+        [*command, "-M", "latency=0.3", "-o", "b"],
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        text=True,
+        # A suite that runs in the background ignores interrupts, and what it starts would too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         end = time.monotonic() + 60
         while not lines(tmp_path / "b" / JOURNAL) and process.poll() is None and time.monotonic() < end:

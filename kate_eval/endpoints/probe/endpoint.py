@@ -105,10 +105,10 @@ def _check(response: httpx.Response, url: str) -> None:
     if status in (401, 403):
         remedy = "Set the provider's key, for instance VLLM_API_KEY, or pass -M api_key=..."
         raise Failure("auth", f"{url} refuses the API key ({status}). {remedy}")
+    if status >= 500:  # whoever answers, with HTML or not: it may pass, or the path may not be known
+        raise Failure("failed", f"the server answered {status}: {words(response)}")
     if "html" in response.headers.get("content-type", ""):
         raise _foreign(response)
-    if status >= 500:
-        raise Failure("failed", f"the server answered {status}: {words(response)}")
     if status >= 400:
         raise Failure("refused", f"{status}: {words(response)}")
 
