@@ -20,8 +20,8 @@ test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The suite but for what has
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
 
-slow: $(VENV)/.dev $(VENV)/.mini ## The wheel in a clean environment, and what the simulated gains are made of
-	$(BIN)/python -m pytest -n 2 -m "slow and not parity"
+slow: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The wheel, the simulated gains, the engine's own commands, a slice of parity
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not parity"
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m parity -s

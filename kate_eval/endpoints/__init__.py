@@ -1,1 +1,1 @@
-"""Model endpoints: the simulated one, the provider kate/ (openai), servers of ours (serve), the probe of any."""
+"""Model endpoints: the simulated one, the provider kate/ (openai), our servers (serve), the probe of any."""

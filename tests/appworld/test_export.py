@@ -48,6 +48,7 @@ def evaluated(folder: Path, made: Exported) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.slow
 def test_the_engine_s_own_command_gives_the_same_numbers(run: Any, tmp_path: Path) -> None:
     model = plays(quit_early=lambda i: i.endswith("_2") and i < "9", crash=lambda i: False).model()
     log: EvalLog = run(appworld(split=SPLIT), model, baseline())
@@ -70,6 +71,7 @@ def test_the_engine_s_own_command_gives_the_same_numbers(run: Any, tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_a_task_without_outputs_is_named_and_fails(run: Any, tmp_path: Path) -> None:
     first = data.task_ids(SPLIT)[0]
     model = plays(quit_early=lambda i: True, crash=lambda i: i == first).model()
@@ -102,6 +104,7 @@ def two(run: Any) -> EvalLog:
     return log
 
 
+@pytest.mark.slow
 def test_a_task_that_is_not_scored_is_exported_and_named(two: EvalLog, tmp_path: Path) -> None:
     first, second = data.task_ids(SPLIT)[:2]
     done = exported(two, tmp_path)
@@ -112,6 +115,7 @@ def test_a_task_that_is_not_scored_is_exported_and_named(two: EvalLog, tmp_path:
     assert {path.name for path in (folder / "tasks").iterdir()} == {first, second}
 
 
+@pytest.mark.slow
 def test_tasks_that_were_not_played_are_counted_or_filled(two: EvalLog, tmp_path: Path) -> None:
     done = exported(two, tmp_path / "played")
     assert "10 tasks of mini_test were not played" in done.output

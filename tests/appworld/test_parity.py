@@ -14,7 +14,7 @@ import pytest
 
 from tests.appworld.conftest import LIMITS, Official, Open, Player
 
-pytestmark = pytest.mark.xdist_group("appworld-parity")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("appworld-parity")]
 
 SNIPPETS = {
     "a text": "print('hello')",

@@ -324,6 +324,7 @@ def test_a_python_without_ensurepip_is_named_with_its_remedy(
         provision.provision("mini", False, silent)
 
 
+@pytest.mark.slow
 def test_force_finds_an_environment_that_only_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert provision._works(provision._STARTS) and provision._works(provision._RUNS)
     without = "import sys; sys.modules['appworld.apps.venmo.apis'] = None; exec(sys.argv[1])"
@@ -440,6 +441,7 @@ def test_only_the_engine_s_own_verdict_is_kept(damaged: Path, monkeypatch: pytes
         recording(monkeypatch, {killed: OSError("the disk is full")})
 
 
+@pytest.mark.slow
 def test_a_solution_that_does_not_parse_is_told_apart_by_the_engine(damaged: Path) -> None:
     task_id = data.task_ids("mini_dev")[0]
     _overwrite(damaged / "tasks" / task_id / "ground_truth/compiled_solution.py", "def solution(:\n")

@@ -38,6 +38,7 @@ def agrees(report: Report) -> bool:
     return not report.mismatches and leaky <= LEAKED
 
 
+@pytest.mark.slow
 def test_a_slice_of_every_kind_agrees(tmp_path: Path) -> None:
     report = compare_slice(slice_cases(step=4), tmp_path)
     assert agrees(report), str(report)
@@ -127,6 +128,7 @@ WRONG_RULES: list[Callable[[pytest.MonkeyPatch], None]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_wrong_adapter_is_caught(tmp_path: Path) -> None:
     groups = slice_cases(step=7)
     assert not compare_slice(groups, tmp_path).mismatches

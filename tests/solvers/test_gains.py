@@ -82,6 +82,7 @@ def is_right(action: dict[str, Any], gold: set[str]) -> bool:
     return any(Call(c["name"], c["arguments"]).key in gold for c in action.get("calls", []))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aggregate", ["majority", "critic"])
 def test_aggregation_picks_right_calls_more_often_than_the_first_candidate(
     play: Play, aggregate: str
