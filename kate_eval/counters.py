@@ -100,9 +100,7 @@ class Counters:
     def add_request(self, role: Role, output: ModelOutput) -> None:
         """Count one request, its time and its tokens."""
         # The provider kate/ asks again, by itself, for choices that a server left out.
-        more = int((output.metadata or {}).get("extra_requests", 0))
-        self.requests += 1 + more
-        self.extra_requests += more
+        self.requests += 1 + unasked(output)
         self.model_ms += round(1000 * (output.time or 0.0))
         for direction, count in _directions(output.usage or ModelUsage()).items():
             if count is not None:
@@ -113,6 +111,11 @@ class Counters:
         """Tokens of a direction in all roles; nan where no server told."""
         found = [count for key, count in self.tokens.items() if key.endswith(f"_{direction}")]
         return sum(found) if found else math.nan
+
+
+def unasked(output: ModelOutput) -> int:
+    """Requests that the provider made by itself for one output, beyond the first."""
+    return int((output.metadata or {}).get("extra_requests", 0))
 
 
 def _directions(usage: ModelUsage) -> dict[str, int | None]:

@@ -183,17 +183,14 @@ class Retriever:
         Raises:
             BankError: a hybrid search over more items than exact search takes.
         """
-        enough = 50 * max(k, 1)  # room for duplicates and excluded sources
-        positions: list[int] = []
-        similarities: list[float] = []
-        seen: set[str] = set()
-        for position, similarity in self._best(query, form, classes, threshold, match, enough):
-            item = self.bank.items[position]
-            if item.made_from(exclude) or item.content in seen:
-                continue
-            seen.add(item.content)
-            positions.append(position)
-            similarities.append(round(similarity, 4))
+        looked_at = 50 * max(k, 1)  # room for duplicates and excluded sources
+        while True:
+            best = self._best(query, form, classes, threshold, match, looked_at)
+            places = self._distinct(best, exclude)
+            if len(places) >= k or len(best) < looked_at:
+                break
+            looked_at *= 4
+        positions, similarities = list(places), list(places.values())
         items = [self.bank.items[position] for position in positions]
 
         def between(one: int, others: Sequence[int]) -> Scores:
@@ -201,6 +198,17 @@ class Retriever:
 
         chosen = SELECTORS[select](Pool(items, similarities, between, tools), k)
         return [Retrieved(items[place], similarities[place]) for place in chosen]
+
+    def _distinct(self, best: Sequence[tuple[int, float]], exclude: Set[str]) -> dict[int, float]:
+        """Position -> similarity, without duplicates and items of excluded sources, in the order given."""
+        seen: set[str] = set()
+        found: dict[int, float] = {}
+        for position, similarity in best:
+            item = self.bank.items[position]
+            if not item.made_from(exclude) and item.content not in seen:
+                seen.add(item.content)
+                found[position] = round(similarity, 4)
+        return found
 
     def _best(
         self, query: Query, form: str, classes: Set[str], threshold: float, match: str, count: int

@@ -111,7 +111,10 @@ async def race(
 
     async def run(number: int, group: anyio.abc.TaskGroup) -> None:
         async with span(f"task-{number + 1}", type="task"):
-            arrived.append(await tasks[number]())
+            result = await tasks[number]()
+        if group.cancel_scope.cancel_called:  # it came in the same moment as what was enough
+            return
+        arrived.append(result)
         if enough(arrived):
             group.cancel_scope.cancel()
 

@@ -16,6 +16,7 @@ from inspect_ai.model import (
     ModelOutput,
 )
 
+from kate_eval.counters import unasked
 from kate_eval.errors import EndpointError
 from kate_eval.solvers.adaptive import Rule, ballots
 from kate_eval.solvers.candidate import Candidate, make_candidate
@@ -36,7 +37,7 @@ async def choices(context: Context) -> list[Candidate]:
     spending = Spending(context.counters)
     candidates = _decode(context, await _batch(context, width.first, 0))
     spending.first_round(full_requests=width.most if context.one_choice else 1)
-    prompt, each = spending.prompt, spending.output / len(candidates)
+    prompt, each = spending.prompt / spending.requests, spending.output / len(candidates)
     while missing := rule.missing(ballots(candidates), width.most - len(candidates)):
         if context.one_choice or prompt < each:
             candidates += await _side_by_side(context, missing, candidates)
@@ -63,7 +64,7 @@ async def _batch(context: Context, count: int, have: int) -> list[ChatCompletion
         asked = config.model_copy(update={"num_choices": count}) if count > 1 else config
         output = await context.ask(messages, context.episode.tools, asked, variant=have)
         received = output.choices[:count]
-        context.one_choice = len(received) < count
+        context.one_choice = len(received) < count or unasked(output) > 0
     more = await gather(
         *(
             context.ask(messages, context.episode.tools, config, variant=have + number)

@@ -23,6 +23,11 @@ class Spending:
         return self._counters.tokens.get(key, 0) - self._tokens.get(key, 0)
 
     @property
+    def requests(self) -> int:
+        """Requests made."""
+        return self._counters.requests - self._requests
+
+    @property
     def output(self) -> int:
         """Tokens generated."""
         return self._spent("output")
@@ -38,12 +43,11 @@ class Spending:
         Args:
             full_requests: that full width would take.
         """
-        made = self._counters.requests - self._requests
-        self._full_prompts = self._spent("input") / made * full_requests
+        self._full_prompts = self._spent("input") / self.requests * full_requests
 
     def finish(self, width: Width, candidates: int) -> None:
         """Count the step's further requests, and what full width would have cost beyond what was spent."""
-        self._counters.extra_requests += self._counters.requests - self._requests - 1
+        self._counters.extra_requests += self.requests - 1
         if width.adaptive:
             full = self._full_prompts + width.most * self.output / candidates
             self._counters.tokens_saved += round(full - self._spent("input") - self.output)

@@ -95,7 +95,7 @@ def _from_object(value: dict[str, Any], reader: Reader, offered: Offered, marked
     arguments = [value[key] for key in ("arguments", "parameters") if key in value]
     if len(names) != 1 or len(arguments) > 1 or not (known or marked):
         raise Unreadable("the object is no call")
-    if marked and (not arguments or arguments[0] in (None, "")):
+    if marked and not reader.left_open and (not arguments or arguments[0] in (None, "")):
         return offered.call_without(names[0])
     if not arguments:
         raise Unreadable("the object has no arguments")

@@ -56,6 +56,8 @@ class Reader:
         self.text = text
         self.budget = budget
         self.at = at
+        self.left_open = False
+        """Whether the object read last was left without its closing brace."""
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Take the pattern here, if it is here."""
@@ -116,6 +118,7 @@ class Reader:
             Unreadable: there is none, or not all of it.
         """
         self.expect("{")
+        self.left_open = False
         found: dict[str, Any] = {}
         while not self.take("}"):
             if self.next() not in ('"', "'"):
@@ -124,7 +127,8 @@ class Reader:
             self.expect(":")
             found[key] = self.value(depth + 1)
             if not self.take(","):
-                if open_end is None or not open_end.match(self.text, self.at):
+                self.left_open = open_end is not None and bool(open_end.match(self.text, self.at))
+                if not self.left_open:
                     self.expect("}")
                 break
         return found
@@ -173,17 +177,26 @@ def unquoted(token: str) -> str:
     if token[0] == '"':
         try:
             text: str = json.loads(token, strict=False)
-            return text
+            return _whole(text)
         except ValueError:
             pass  # an escape that JSON doesn't have
     if "\\" not in token:
         return token[1:-1]
     text = _ESCAPE.sub(_unescaped, token[1:-1])
     try:
-        # Two halves of a character become one; a lone half stays, as in JSON.
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-    except UnicodeDecodeError:
-        return text
+        # Two halves of a character become one.
+        return _whole(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le"))
+    except UnicodeDecodeError as ex:
+        raise Unreadable("half a character") from ex
+
+
+def _whole(text: str) -> str:
+    """The text, if it can be written as UTF-8: a log can hold no other."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as ex:
+        raise Unreadable("half a character") from ex
+    return text
 
 
 def _unescaped(found: re.Match[str]) -> str:

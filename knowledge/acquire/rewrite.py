@@ -20,7 +20,7 @@ from kate_eval.appworld.sessions import (
     open_session,
     session_limit,
 )
-from kate_eval.errors import BankError
+from kate_eval.errors import BankError, EngineError
 from kate_eval.knowledge.acquire import trajectory
 from kate_eval.knowledge.acquire.appworld import recorded_step
 from kate_eval.knowledge.acquire.build import LOCK_AT_ONCE, Asking
@@ -130,6 +130,8 @@ async def _play(world: str, task_id: str, blocks: Sequence[str]) -> tuple[Record
             if reply["completed"] or reply["over"]:
                 break
         files = (await session.ask(FINISH_SECONDS, finish=True))["files"]
+    except EngineError:  # what the model wrote ended its own session: it solves nothing
+        return None
     finally:
         await session.close()
     return tuple(steps) if (await evaluate(world, task_id, files))["success"] else None

@@ -99,3 +99,25 @@ def test_arguments_that_inspect_could_not_read(run: Any, arguments: str, recover
         sample = play(run, url, baseline())
     counters = sample.store[COUNTERS_KEY]
     assert bool(counters["recovered"]) == bool(recovered) != bool(counters["parse_failures"])
+
+
+@pytest.mark.parametrize("provider", ["openai-api/raw/model", "kate/model"])
+def test_half_a_character_in_a_call_is_a_scored_failure_and_ends_no_eval(run: Any, provider: str) -> None:
+    written = '<tool_call>{"name": "touch", "arguments": {"file_name": "\\ud800"}}</tool_call>'
+    with server(200, completion({"content": written})) as url:
+        log = run(
+            bfcl(categories="multi_turn_base", split="all"),
+            provider,
+            baseline(),
+            sample_id=ENTRY,
+            model_base_url=url,
+            model_args={} if provider.startswith("kate") else {"api_key": "none"},
+        )
+    assert log.status == "success" and log.samples[0].scores["bfcl_verdict"].value == "I"
+
+
+def test_half_a_character_in_a_parsed_call_is_a_failed_call_through_kate(run: Any) -> None:
+    with server(200, completion(call("touch", '{"file_name": "\\ud800"}'))) as url:
+        task = bfcl(categories="multi_turn_base", split="all")
+        log = run(task, "kate/model", baseline(), sample_id=ENTRY, model_base_url=url)
+    assert log.status == "success" and log.samples[0].scores["bfcl_verdict"].value == "I"

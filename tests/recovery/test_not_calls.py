@@ -19,6 +19,9 @@ from kate_eval.recovery.text import MAX_TEXT, Found, find_calls
 
 LS = '{"name": "ls", "arguments": {"a": true}}'
 NEGATIVES = {
+    "cut before the arguments": '<tool_call>{"name": "ls"',
+    "cut before the arguments' value": '<tool_call>{"name": "ls", "arguments":',
+    "half a character": '<tool_call>{"name": "echo", "arguments": {"content": "\\ud800"}}</tool_call>',
     "prose": "I could call ls() to see the files.",
     "prose with a list": "I called [ls(a=True), pwd()] and found two files.",
     "prose first, call last": "To list files, use:\n[ls(a=True)]",

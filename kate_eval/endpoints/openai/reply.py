@@ -134,6 +134,8 @@ def parse_arguments(arguments: Any) -> tuple[dict[str, Any], str | None]:
     text = _text(arguments).strip() or "{}"
     try:
         parsed = json.loads(text)
+        if "\\u" in text:  # an escape may be half a character, which no log can hold
+            json.dumps(parsed, ensure_ascii=False).encode()
         if not isinstance(parsed, dict):
             raise ValueError("they are no JSON object")
         if text.count("[") + text.count("{") > DEPTH and _depth(parsed) > DEPTH:
