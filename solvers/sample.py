@@ -92,8 +92,9 @@ async def _side_by_side(context: Context, missing: int, have: Sequence[Candidate
         return rule.settled(ballots(candidates), width.most - len(candidates))
 
     count = min(2 * missing, width.most - len(have))
+    answered = context.counters.requests
     arrived = await race([partial(one, len(have) + number) for number in range(count)], enough)
-    context.counters.cancelled += count - len(arrived)
+    context.counters.cancelled += count - (context.counters.requests - answered)
     return arrived
 
 

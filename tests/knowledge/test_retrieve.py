@@ -219,3 +219,18 @@ def test_pieces_hold_the_rows_that_qualify_and_no_others(
     ]
     assert [int(rows.position[row]) for row in rows.row] == list(range(len(items)))
     assert len(rows.pieces(form, set())) <= 1
+
+
+def test_a_good_item_is_found_behind_any_number_of_excluded_ones() -> None:
+    same = [
+        item(f"multi_turn_base_0/{number}", f"move the file {number}", "mv").model_copy(
+            update={"sources": ("multi_turn_base_0",)}
+        )
+        for number in range(400)
+    ]
+    good = item("good", "move a folder", "mv")
+    bank = make_bank([*same, good], BANK.card)
+    found = Retriever(bank).search(
+        Query("move the file"), "trajectory", frozenset(), 3, 0.0, exclude=frozenset({"multi_turn_base_0"})
+    )
+    assert [hit.item.id for hit in found] == ["good"]

@@ -187,9 +187,9 @@ def test_where_prompts_are_cached_single_requests_run_side_by_side(run: Any) -> 
     sample = play(run, script, aggregate="majority")
     assert [config.num_choices for _, _, config in script.requests[:4]] == [4, None, None, None]
     counters = sample.store[COUNTERS_KEY]
-    # Twice the three that settle it are asked for; as many as were answered count, the others are cancelled.
+    # Twice the three that settle it are asked for; what comes in the same moment has no vote, but is paid.
     assert counters["requests"] + counters["cancelled"] == 7 * counters["steps"]
-    assert counters["candidates"] - 4 * counters["steps"] == counters["requests"] - counters["steps"]
+    assert len(infos(sample, "decision")[0]["candidates"]) == 7
     assert counters["tokens"]["policy_cached"] == 960 * counters["requests"]
 
 
@@ -303,3 +303,20 @@ def test_online_takes_it_too(tmp_path: Path) -> None:
     online(memory=str(tmp_path / "memory"), width="adaptive:4..16", aggregate="majority")
     with pytest.raises(ConfigurationError, match="adaptive:LOW"):
         online(memory=str(tmp_path / "memory"), width="adaptive:8..4")
+
+
+def test_requests_that_a_provider_made_by_itself_are_counted_once(run: Any) -> None:
+    def topped_up(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        made = output(*["Done."] * (config.num_choices or 1))
+        return made.model_copy(update={"metadata": {"extra_requests": 3}})
+
+    log = run(
+        bfcl(categories="multi_turn_base"),
+        Scripted(topped_up).model(),
+        width(width=4, aggregate="majority"),
+        sample_id="multi_turn_base_1",
+    )
+    counters = only_sample(log).store[COUNTERS_KEY]
+    assert counters["steps"] > 0
+    # Once a server was seen to leave choices out, single requests are sent from here.
+    assert counters["extra_requests"] == counters["requests"] - counters["steps"]
