@@ -5,6 +5,7 @@ cut off, ambiguous or over a bound is Unreadable. Reading is linear in the text.
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -157,7 +158,12 @@ class Reader:
         if found is None:
             raise Unreadable("not a number")
         try:
-            return float(found[0]) if found[1] or found[2] else int(found[0])
+            if not (found[1] or found[2]):
+                return int(found[0])
+            number = float(found[0])
+            if not math.isfinite(number):
+                raise Unreadable("a number beyond any that JSON holds")
+            return number
         except ValueError as ex:  # CPython reads integers of at most 4,300 digits
             raise Unreadable(str(ex)) from ex
 

@@ -21,6 +21,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import JSONSchema
 
+from kate_eval.counters import prompt_tokens
 from kate_eval.errors import EndpointError, KateError, one_line
 from kate_eval.knowledge.acquire.form import Job, prompt
 from kate_eval.knowledge.acquire.journal import Entry, Journal
@@ -229,5 +230,5 @@ def config_of(writer: Model, job: Job) -> GenerateConfig:
 
 def _count(output: ModelOutput, used: list[int]) -> None:
     if output.usage is not None:
-        used[0] += output.usage.input_tokens
+        used[0] += prompt_tokens(output.usage)
         used[1] += output.usage.output_tokens
