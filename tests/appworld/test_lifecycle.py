@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -140,7 +141,12 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "subpr
     command = [sys.executable, "-m", "tests.appworld.host", folder, "while True: __import__('time').sleep"]
     running = {
         name: subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            # A suite that runs in the background ignores interrupts, and what it starts would too.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         for name in SIGNALS
     }
