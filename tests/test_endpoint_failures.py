@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from kate_eval.counters import COUNTERS_KEY
 from kate_eval.solvers.kate import baseline, width
 from kate_eval.tasks.bfcl import bfcl
+from tests.listening import Listening
 
 pytestmark = pytest.mark.usefixtures("no_preflight")
 
@@ -67,7 +68,7 @@ def server(
         def log_message(self, *args: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = Listening(("127.0.0.1", 0), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{http.server_port}/v1"

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from kate_eval.knowledge.change import reembed
 from kate_eval.knowledge.embed import BATCH, EndpointEmbedder, make_embedder, unit
 from kate_eval.knowledge.folder import load_bank, save_bank
 from kate_eval.knowledge.retrieve import Retriever
+from tests.listening import Listening
 
 BANK = default_bank("bfcl")
 FEW = make_bank(BANK.items[:30], BANK.card)
@@ -33,7 +34,7 @@ class Endpoint:
         self.fails_after = 10**9
         self.spoil: Any = lambda data: data
         handler = type("Handler", (_Handler,), {"endpoint": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = Listening(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 

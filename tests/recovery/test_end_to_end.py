@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from kate_eval.counters import COUNTERS_KEY
 from kate_eval.recovery import WRITTEN
 from kate_eval.solvers.kate import baseline, width
 from kate_eval.tasks.bfcl import bfcl
+from tests.listening import Listening
 from tests.recovery.writing import hermes
 from tests.test_endpoint_failures import call, completion, server
 
@@ -42,7 +43,7 @@ def url() -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = Listening(("127.0.0.1", 0), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{http.server_port}/v1"
     http.shutdown()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import cycle, product
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ from kate_eval.solvers.kate import kate, width
 from kate_eval.solvers.online import online
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Reply, Scripted, output
+from tests.listening import Listening
 from tests.solvers.test_loop import LS, infos, only_sample
 
 RULE = Rule(0.95)
@@ -261,7 +262,7 @@ def slow() -> Iterator[tuple[Slow, str]]:
         def log_message(self, *args: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = Listening(("127.0.0.1", 0), Handler)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     yield state, f"http://127.0.0.1:{http.server_port}/v1"
     http.shutdown()

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from inspect_ai.model import Model, get_model
+
+from tests.listening import Listening
 
 Json = dict[str, Any]
 
@@ -91,9 +93,8 @@ def serving(answer: Answer, port: int = 0) -> Iterator[Served]:
         def log_message(self, *args: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
+    class Server(Listening):
         daemon_threads = True
-        request_queue_size = 128
 
         def handle_error(self, *args: object) -> None:
             pass

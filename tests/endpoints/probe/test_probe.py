@@ -21,7 +21,7 @@ ABLE = dict.fromkeys(CHECKS, "yes") | {"LoRA": "no"}
 CALLS = ("tool calls", "parallel calls", "nested arguments", "empty arguments")
 
 
-def found(fake: Fake, name: str = "fake", seconds: float = 5.0) -> Findings:
+def found(fake: Fake, name: str = "fake", seconds: float = 20.0) -> Findings:
     """What the probe finds at a fake."""
     with serving(fake):
         model = make_model(f"openai-api/local/{name}", fake.url, ["api_key=none"])
