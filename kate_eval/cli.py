@@ -18,6 +18,7 @@ from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
 from kate_eval.knowledge.commands import knowledge
+from kate_eval.trainers.commands import train
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.probe.needs import Need
@@ -48,6 +49,7 @@ def main() -> None:
 main.add_command(appworld)
 main.add_command(knowledge)
 main.add_command(serve)
+main.add_command(train)
 
 
 def _solver_needs() -> "Mapping[str, Sequence[Need]]":
