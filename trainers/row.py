@@ -22,7 +22,7 @@ from kate_eval.episode import Call
 from kate_eval.knowledge.item import Origin
 
 Json = dict[str, Any]
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 """Version of the row format. A reader refuses any other."""
 MAX_DEPTH = 100
 
