@@ -50,7 +50,7 @@ def left_of(pid: int) -> list[str]:
     return known
 
 
-def soon(condition: Callable[[], object], seconds: float = 8) -> bool:
+def soon(condition: Callable[[], object], seconds: float = 60) -> bool:
     """Whether a condition comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -233,7 +233,7 @@ def test_a_killed_engine_ends_its_sessions_and_is_started_again(
     engine.kill()
     # First: a session may answer once more in the moment before the system ends it.
     assert soon(lambda: not any(psutil.pid_exists(pid) for pid in pids))
-    with pytest.raises(EngineError, match="has ended"):
+    with pytest.raises(EngineError, match="has ended|connection .* broke"):
         player.run("print(1)")
     assert soon(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
     assert open_player(tasks[0].id).run("print(1)") == "1\n"
