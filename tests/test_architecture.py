@@ -73,9 +73,9 @@ def test_the_registry_imports_without_heavy_modules() -> None:
     code = (
         "import sys, inspect_ai.model, inspect_ai.solver, inspect_ai.scorer, inspect_ai.log\n"
         "before = set(sys.modules)\n"
-        "import time; start = time.perf_counter()\n"
+        "import time; start = time.process_time()\n"
         "import kate_eval._registry\n"
-        "print(time.perf_counter() - start)\n"
+        "print(time.process_time() - start)\n"
         "print(sorted({m.split('.')[0] for m in set(sys.modules) - before} & set(sys.argv[1].split(','))))\n"
     )
     heavy = "bm25s,bfcl_eval,tree_sitter,mpmath,torch,transformers,trl,sklearn,scipy,faiss,pandas"
@@ -84,7 +84,7 @@ def test_the_registry_imports_without_heavy_modules() -> None:
     )
     seconds, loaded = done.stdout.splitlines()
     assert loaded == "[]"
-    assert float(seconds) < 1.0  # 0.15 s measured; the bound leaves room for a loaded machine
+    assert float(seconds) < 1.0  # of CPU; 0.25 s measured
 
 
 @pytest.mark.parametrize("name", ["nearest", "kate_eval/nearest"])
