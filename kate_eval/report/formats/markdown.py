@@ -8,6 +8,7 @@ from kate_eval.report.document import Document
 from kate_eval.report.formats.figures import line
 from kate_eval.report.formats.views import View, views
 
+_ENTITY, _TAG = re.compile(r"&(?=#?\w+;)"), re.compile(r"<(?=[a-zA-Z/!?])")
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
 
 
@@ -33,8 +34,7 @@ def write_markdown(document: Document, file: Path) -> None:
 
 def escaped(text: str) -> str:
     """A text of which nothing is markup, neither Markdown's nor HTML's."""
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", plain)
+    return _SPECIAL.sub(r"\\\1", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text)))
 
 
 def _table(view: View) -> str:
