@@ -8,6 +8,8 @@ Departure: where an official checker raises on what a model wrote (and the offic
 the verdict is "wrong", with error type "checker:<exception>".
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,19 +135,29 @@ def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode)
     return found[1] if found else CORRECT
 
 
-def first_fault(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode) -> tuple[int, Verdict] | None:
+def first_fault(
+    entry: Entry, result: Sequence[Sequence[Any]], mode: Mode, seconds: float = math.inf
+) -> tuple[int, Verdict] | None:
     """The first turn of a multi-turn result that the official checkers reject, with their verdict.
 
     Args:
         entry: the benchmark entry.
         result: the turns that were played; there may be fewer than gold has.
         mode: "fc" or "prompt", the format of the responses.
+        seconds: for all of it; a single call has a bound of its own.
+
+    Raises:
+        TimeoutError: it takes longer.
     """
     model, gold = Environment(entry), Environment(entry)
+    ends = time.monotonic() + seconds
     so_far: list[str] = []
     for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=False)):
         calls = [call for step in steps for call in decode_step(step, mode)]
-        so_far += [model.execute(call) for call in calls]
+        for call in calls:
+            so_far.append(model.execute(call))
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{len(so_far)} calls took longer than {seconds:g} seconds")
         gold_results = [gold.execute(call) for call in gold_calls]
         if not gold_calls:
             continue

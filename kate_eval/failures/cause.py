@@ -3,7 +3,7 @@
 docs/failures.md has the rules by which find.py tells them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,3 +91,14 @@ def shown(call: Call) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names as a detail shows them."""
     return shortened(", ".join(shortened(name, 40) for name in names), MAX_SHOWN)
+
+
+def compared(gold: Call, made: Call, names: Sequence[str]) -> str:
+    """A call's wrong arguments, each beside the right one: "days of book_room: 3 instead of 2"."""
+    sides = (_value(made, names[0]), _value(gold, names[0])) if names else ("it", "the expected one")
+    others = f" (also {listed(names[1:])})" if names[1:] else ""
+    return f"{listed(names[:1])} of {shortened(made.name, 60)}: {sides[0]} instead of {sides[1]}{others}"
+
+
+def _value(call: Call, name: str) -> str:
+    return shortened(repr(plain(call.arguments[name])), MAX_SHOWN) if name in call.arguments else "nothing"

@@ -14,10 +14,6 @@ SECONDS = 10.0
 """For all replays of a sample; a single call has a bound of its own."""
 
 
-class TooLongError(Exception):
-    """The replays of a sample take too long."""
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a slot is: its turn, and its position in it."""
@@ -53,7 +49,7 @@ class Replay:
         """The checkers' verdict on the last turn after these changes.
 
         Raises:
-            TooLongError: the replays of this sample have taken too long already.
+            TimeoutError: the replays of this sample have taken too long already.
         """
         model = Environment(self._entry)
         so_far: list[str] = []
@@ -69,5 +65,5 @@ class Replay:
 
     def _run(self, environment: Environment, call: Call) -> str:
         if time.monotonic() > self._ends:
-            raise TooLongError(f"its replays took longer than {SECONDS:g} seconds")
+            raise TimeoutError(f"its replays took longer than {SECONDS:g} seconds")
         return environment.execute(call)

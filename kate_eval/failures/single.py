@@ -13,7 +13,7 @@ from kate_eval.bfcl.decode import DecodeError
 from kate_eval.bfcl.gold import single_turn_gold
 from kate_eval.episode import Call
 from kate_eval.failures.alignment import differing, mixed, unlike
-from kate_eval.failures.cause import Cause, listed, shown
+from kate_eval.failures.cause import Cause, compared, listed, shown
 from kate_eval.failures.shape import MAX_CALLS, Played
 from kate_eval.failures.written import looks_like_calls
 
@@ -93,5 +93,4 @@ class _Answer:
         names = differing(gold, made)
         answer = self.entry.gold[at]
         bad = [n for n in names if not meets(self.entry, mixed(gold, made, n), answer, self.played.mode)]
-        detail = f"{listed(bad or names)}: {shown(made)}, expected {shown(gold)}"
-        return Cause("wrong_argument", 0, 0, detail)
+        return Cause("wrong_argument", 0, 0, compared(gold, made, bad or names))
