@@ -95,9 +95,9 @@ def listed(names: Iterable[str]) -> str:
 
 def compared(gold: Call, made: Call, names: Sequence[str]) -> str:
     """A call's wrong arguments, each beside the right one: "days of book_room: 3 instead of 2"."""
-    sides = (_value(made, names[0]), _value(gold, names[0])) if names else ("it", "the expected one")
-    others = f" (also {listed(names[1:])})" if names[1:] else ""
-    return f"{listed(names[:1])} of {shortened(made.name, 60)}: {sides[0]} instead of {sides[1]}{others}"
+    first, others = names[0], f" (also {listed(names[1:])})" if names[1:] else ""
+    name = f"{shortened(first, 40)} of {shortened(made.name, 60)}"
+    return f"{name}: {_value(made, first)} instead of {_value(gold, first)}{others}"
 
 
 def _value(call: Call, name: str) -> str:

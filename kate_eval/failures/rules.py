@@ -115,7 +115,7 @@ class TurnRules:
         return self._entry.category in _MISSING and not self._gold[turn]
 
     def _missing(self, edit: Edit, gold: Call) -> Cause:
-        slots, place = self._turns[edit.turn], edit.places[0]
+        slots, place = self._turns[edit.turn], edit.place
         later = [slot.made.step for slot in slots[place.at :] if slot.made]
         steps = self._played.result[edit.turn]
         step = later[0] if later else max(0, len(steps) - 1)
@@ -147,10 +147,9 @@ class TurnRules:
 
     def _other(self, edit: Edit, gold: Call, made: Made, rest: Sequence[Edit]) -> Cause:
         """A call in place of another: the wrong tool, or harmless while the right one is missing."""
-        changes = undone(rest)
-        place = edit.places[0]
-        harmful = not self._replay.verdict({**changes, place: (made.call, gold)}).correct
-        only_reads = self._replay.verdict({**changes, place: (made.call,)}).error_type == _RESPONSES
+        kept = undone(rest)
+        harmful = not self._replay.verdict({**kept, edit.place: (gold,)}).correct
+        only_reads = self._replay.verdict(kept).error_type == _RESPONSES
         if harmful or only_reads or made.call.name not in self._offered(edit.turn):
             detail = f"{shown(made.call)} in place of {shown(gold)}"
             return Cause("wrong_tool", edit.turn, made.step, detail)
@@ -168,6 +167,6 @@ class TurnRules:
             name
             for name in names
             if len(names) > 1
-            and not self._replay.verdict({**changes, edit.places[0]: (mixed(gold, made.call, name),)}).correct
+            and not self._replay.verdict({**changes, edit.place: (mixed(gold, made.call, name),)}).correct
         ]
         return Cause("wrong_argument", edit.turn, made.step, compared(gold, made.call, bad or names))
