@@ -54,11 +54,11 @@ def test_a_call_that_is_made_a_turn_late_is_in_the_wrong_turn() -> None:
 
 def test_a_folder_left_in_an_earlier_turn_is_the_cause_of_a_later_fault() -> None:
     # The current folder is no public state: no checker sees it before a later call depends on it.
-    result = gold_result("multi_turn_base_0")
-    result[0].insert(-1, call("cd", folder="temp"))
-    cause = found("multi_turn_base_0", result)
+    result = gold_result("multi_turn_base_2")
+    result[0].insert(-1, call("cd", folder=".."))
+    cause = found("multi_turn_base_2", result)
     assert (cause.kind, cause.turn, cause.step) == ("extra_call", 0, len(result[0]) - 2)
-    assert "cd(folder='temp')" in cause.detail
+    assert "cd(folder='..')" in cause.detail
 
 
 def test_looking_around_is_no_cause() -> None:
