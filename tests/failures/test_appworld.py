@@ -1,4 +1,4 @@
-"""AppWorld's samples: the tests' finding is the cause, and how the play ended tells why nothing was submitted."""
+"""AppWorld: the tests' finding is the cause; how the play ended tells why nothing was submitted."""
 
 from collections.abc import Sequence
 from typing import Any
