@@ -19,10 +19,8 @@ def require_alike(first: Side, second: Side) -> None:
     a, b = first.run, second.run
     if {s.file for s in a.sources} & {s.file for s in b.sources}:
         raise ConfigurationError(f"Both are the log {Path(a.sources[0].file).name}: name two different ones")
-    if (
-        a.benchmark is not b.benchmark
-        or (a.board != b.board
-        and a.metadata.get("world") != b.metadata.get("world"))
+    if a.benchmark is not b.benchmark or (
+        a.board != b.board and a.metadata.get("world") != b.metadata.get("world")
     ):
         raise ConfigurationError(f"Runs of different benchmarks can't be paired: {a.board}, {b.board}")
     stale = other_data(a, b)
@@ -32,9 +30,8 @@ def require_alike(first: Side, second: Side) -> None:
             "Run one of them again with the other's engine"
         )
     if not {s.entry for s in first.attempts} & {s.entry for s in second.attempts}:
-        raise ConfigurationError(
-            f"The two runs have no sample in common (splits: {a.metadata.get('split')}, {b.metadata.get('split')})"
-        )
+        splits = f"{a.metadata.get('split')}, {b.metadata.get('split')}"
+        raise ConfigurationError(f"The two runs have no sample in common (splits: {splits})")
 
 
 def other_data(first: Run, second: Run) -> str:

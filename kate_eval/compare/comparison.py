@@ -1,9 +1,9 @@
 """The comparison: pairs of the samples that both runs scored, flips in both directions, and their tests.
 
 Source of the test: McNemar, "Note on the sampling error of the difference between correlated proportions"
-(Psychometrika 12, 1947), exact: of the entries that flipped, those fixed are binomial with p = 1/2 if the runs
-are equally good. It takes entries as independent, which those of one scenario are not; the paired difference
-with standard errors clustered by scenario stands beside it.
+(Psychometrika 12, 1947), exact: of the entries that flipped, those fixed are binomial with p = 1/2 if the
+runs are equally good. It takes entries as independent, which those of one scenario are not; the paired
+difference with standard errors clustered by scenario stands beside it.
 """
 
 from collections import defaultdict

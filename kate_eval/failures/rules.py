@@ -106,7 +106,7 @@ class TurnRules:
             return Cause("ignored_missing", edit.turn, made.step, detail)
         for turn, calls in enumerate(self._gold):
             if turn > edit.turn and any(call.key == made.call.key for call in calls):
-                detail = f"{what} belongs to turn {turn}"
+                detail = f"{what} belongs to turn {turn + 1}"
                 return Cause("wrong_turn", edit.turn, made.step, detail)
         return Cause("extra_call", edit.turn, made.step, f"{what} is asked for nowhere and had an effect")
 
@@ -125,7 +125,10 @@ class TurnRules:
             turn, made = elsewhere
             kind = "ignored_missing" if self._lacks(turn) else "wrong_turn"
             return Cause(
-                kind, turn, made.step, f"{what} was made in turn {turn}; it belongs to turn {edit.turn}"
+                kind,
+                turn,
+                made.step,
+                f"{what} was made in turn {turn + 1}; it belongs to turn {edit.turn + 1}",
             )
         if steps and undecodable(steps[-1], self._played.mode):
             return Cause("parse", edit.turn, len(steps) - 1, f"undecodable: {str(steps[-1])[:MAX_SHOWN]}")

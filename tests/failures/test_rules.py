@@ -39,7 +39,7 @@ def test_a_call_of_the_next_turn_is_in_the_wrong_turn() -> None:
     result[0].insert(-1, early)
     cause = found("multi_turn_base_56", result)
     assert (cause.kind, cause.turn) == ("wrong_turn", 0)
-    assert "belongs to turn 1" in cause.detail
+    assert "belongs to turn 2" in cause.detail
 
 
 def test_a_call_that_is_made_a_turn_late_is_in_the_wrong_turn() -> None:
@@ -49,7 +49,7 @@ def test_a_call_that_is_made_a_turn_late_is_in_the_wrong_turn() -> None:
     result[2].insert(0, late)
     cause = found("multi_turn_base_56", result)
     assert (cause.kind, cause.turn, cause.step) == ("wrong_turn", 2, 0)
-    assert "belongs to turn 1" in cause.detail
+    assert "belongs to turn 2" in cause.detail
 
 
 def test_a_folder_left_in_an_earlier_turn_is_the_cause_of_a_later_fault() -> None:
