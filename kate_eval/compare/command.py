@@ -49,7 +49,10 @@ def compare(log_a: Path, log_b: Path, samples: int, output: Path | None, viewer:
     for flag in found.flags:
         screen.print(Text(line(flag), style="yellow"))
     for told in tables(found, most):
-        table = Table(title=Text(told.title), caption=Text(told.note, style="dim"), caption_justify="left")
+        screen.print(Text(f"\n{told.title}", style="bold"))
+        if told.note:
+            screen.print(Text(told.note, style="dim"))
+        table = Table()
         for name in told.header:
             table.add_column(name, overflow="fold")
         for cells in told.lines:

@@ -57,7 +57,8 @@ class Comparison:
         first: the run A.
         second: the run B.
         pairs: the entries that both scored, in A's order.
-        unpaired: attempts that stand in no pair: of entries that one side lacks or did not score.
+        unpaired: attempts that stand in no pair, with their run (0 or 1): one side lacks or did not score
+            the entry, or this attempt.
         flags: what a reader must know.
         headline: name of the score that the difference is of.
         difference: B minus A, means over epochs, clustered by scenario; None without pairs.
@@ -66,7 +67,7 @@ class Comparison:
     first: Side
     second: Side
     pairs: tuple[Pair, ...]
-    unpaired: tuple[Attempt, ...]
+    unpaired: tuple[tuple[int, Attempt], ...]
     flags: tuple[str, ...]
     headline: str
     difference: Estimate | None
@@ -111,8 +112,12 @@ def compare(first: Path, second: Path) -> Comparison:
     scored = tuple(_by_entry(side) for side in sides)
     pairs = tuple(_pair(tries, scored[1][entry]) for entry, tries in scored[0].items() if entry in scored[1])
     paired = {pair.entry for pair in pairs}
-    both = [item for side in sides for item in side.attempts]
-    unpaired = tuple(item for item in both if item.observed is None or item.entry not in paired)
+    unpaired = tuple(
+        (number, attempt)
+        for number, side in enumerate(sides)
+        for attempt in side.attempts
+        if attempt.observed is None or attempt.entry not in paired
+    )
     headline, difference = _difference(sides[0], pairs)
     return Comparison(*sides, pairs, unpaired, tuple(flags(*sides)), headline, difference)
 

@@ -29,7 +29,7 @@ def as_data(found: Comparison) -> dict[str, Any]:
             for kind, counts in found.causes().items()
         },
         "pairs": [_pair(pair) for pair in found.pairs],
-        "unpaired": [_attempt(attempt) for attempt in found.unpaired],
+        "unpaired": [{"run": "ab"[side]} | _attempt(attempt) for side, attempt in found.unpaired],
     }
 
 

@@ -12,13 +12,15 @@ from kate_eval.bfcl.categories import Mode
 from kate_eval.bfcl.checker import decode_answer, decode_step
 from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.decode import DecodeError
-from kate_eval.episode import OUTCOME_KEY, Call
+from kate_eval.episode import OUTCOME_KEY, Call, plain
 from kate_eval.errors import DatasetError
-from kate_eval.failures.cause import shortened, shown
+from kate_eval.failures.cause import apart, shortened
 from kate_eval.failures.shape import ShapeError, played
 from kate_eval.failures.written import looks_like_calls
 
-MAX_TEXT = 160
+MAX_TEXT = 2000
+"""Characters of a step that are kept."""
+MAX_SHOWN = 160
 """Characters of a step that are shown."""
 MAX_ANSWERS = 5000
 
@@ -62,7 +64,8 @@ def parting(first: Turns, second: Turns) -> Parting | None:
     for turn, sides in enumerate(zip_longest(first, second, fillvalue=())):
         for step, (one, other) in enumerate(zip_longest(*sides)):
             if one is None or other is None or one.key != other.key:
-                return Parting(turn, step, one.text if one else "", other.text if other else "")
+                shown = apart(one.text if one else "", other.text if other else "", MAX_SHOWN)
+                return Parting(turn, step, *shown)
     return None
 
 
@@ -85,7 +88,8 @@ def _bfcl(entry_id: str, outcome: object) -> Turns:
     try:
         decoded = decode_answer(found.result, entry.category, found.mode)
         pairs = [(name, given) for item in decoded for name, given in item.items()]
-        calls = [Call(name, given) for name, given in pairs if isinstance(given, dict)]
+        # With function calling, names have no dots; that is no difference to prompting.
+        calls = [Call(name.replace(".", "_"), given) for name, given in pairs if isinstance(given, dict)]
     except (DecodeError, RecursionError):
         calls = []
     return [[_done(calls, found.result, found.mode)]]
@@ -97,10 +101,14 @@ def _step(response: object, mode: Mode) -> Done:
 
 def _done(calls: Sequence[Call], response: object, mode: Mode) -> Done:
     if calls:
-        return Done("; ".join(c.key for c in calls), shortened("; ".join(map(shown, calls)), MAX_TEXT))
+        return Done("; ".join(c.key for c in calls), shortened("; ".join(map(_text, calls)), MAX_TEXT))
     if looks_like_calls(response, mode):
         return Done(f"undecodable: {response}", shortened(f"undecodable: {response}", MAX_TEXT))
     return Done("", shortened(f"reply: {response}", MAX_TEXT))
+
+
+def _text(call: Call) -> str:
+    return Call(call.name, plain(call.arguments)).text
 
 
 def _code(text: str) -> Done:

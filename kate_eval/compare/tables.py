@@ -156,16 +156,15 @@ def _parted(pair: Pair) -> tuple[str, str, str]:
     found = pair.parting
     if found is None:
         return PARTED, "", ""
-    did = (line(text) or "nothing more" for text in (found.first, found.second))
-    return (f"turn {found.turn + 1}, answer {found.step + 1}", *did)  # type: ignore[return-value]
+    first, second = (line(text) or "nothing more" for text in (found.first, found.second))
+    return f"turn {found.turn + 1}, answer {found.step + 1}", first, second
 
 
 def _unpaired(found: Comparison, samples: int | None) -> Table:
     """Samples that stand in no figure, and why."""
     entries = [{attempt.entry for attempt in side.attempts} for side in (found.first, found.second)]
     lines = []
-    for attempt in found.unpaired:
-        side = 0 if attempt in found.first.attempts else 1
+    for side, attempt in found.unpaired:
         if attempt.observed is None:
             why = f"not scored: {attempt.cause.detail if attempt.cause else 'no verdict'}"
         elif attempt.entry in entries[1 - side]:
@@ -177,4 +176,10 @@ def _unpaired(found: Comparison, samples: int | None) -> Table:
     rest = f" The first {len(shown)} of {len(lines)}." if len(shown) < len(lines) else ""
     note = f"{len(lines)} samples, which are in no figure.{rest}"
     header = ("Run", "Entry", "Epoch", "Why")
-    return Table("Not compared", note, header, tuple(shown), tuple((a,) for a in found.unpaired[:samples]))
+    return Table(
+        "Not compared",
+        note,
+        header,
+        tuple(shown),
+        tuple((attempt,) for _, attempt in found.unpaired[:samples]),
+    )
