@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kate_eval.bfcl.data import Entry
 from kate_eval.episode import Call
 from kate_eval.failures.alignment import Made, align, differing, mixed
-from kate_eval.failures.cause import MAX_SHOWN, Cause, compared, shown
+from kate_eval.failures.cause import MAX_SHOWN, Cause, compared, shortened, shown
 from kate_eval.failures.edits import Edit, edits_of, undone
 from kate_eval.failures.replay import Replay
 from kate_eval.failures.shape import Played
@@ -135,7 +135,8 @@ class TurnRules:
         if any(slot.gold and slot.made for slot in slots[place.at :]):
             return Cause("missing_call", edit.turn, step, f"{what} was left out")
         done = "" if any(slot.made for slot in slots) else "without any call, "
-        return Cause("stopped_early", edit.turn, step, f"the turn was ended {done}before {what}")
+        said = f"; it said: {shortened(steps[-1], 80)}" if steps and isinstance(steps[-1], str) else ""
+        return Cause("stopped_early", edit.turn, step, f"the turn was ended {done}before {what}{said}")
 
     def _elsewhere(self, turn: int, gold: Call) -> tuple[int, Made] | None:
         """Another turn in which the model made the call, where it belongs to no gold call."""

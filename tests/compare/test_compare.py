@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Collection
+from copy import deepcopy
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from inspect_ai import eval as run_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput
 
@@ -14,37 +17,65 @@ from kate_eval.bfcl.data import load
 from kate_eval.cli import main
 from kate_eval.compare.comparison import Comparison, compare
 from kate_eval.errors import ConfigurationError
-from kate_eval.solvers.kate import baseline, width
+from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, gold_answer, output
 
-Run = Callable[..., EvalLog]
 BASE = {"categories": "multi_turn_base"}
 ENTRIES = list(load(["multi_turn_base"], "test"))[:4]
 IDS = [entry.id for entry in ENTRIES]
+Change = Callable[[EvalLog], None]
+Played = Callable[..., Path]
+"""Indexes of the entries that are solved, and a change -> the log."""
 
 
-def solving(entries: Collection[int], failing: Collection[int] = ()) -> Model:
-    """A model that plays gold on some of the entries, breaks on some, and calls nothing on the others."""
-    gold = gold_answer()
-
-    def answer(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
-        asked = next(m.text for m in messages if m.role == "user")
-        number = next(n for n, entry in enumerate(ENTRIES) if entry.turns[0][0]["content"] in asked)
-        if number in failing:
-            raise RuntimeError("connection lost")
-        return gold(messages, config) if number in entries else output("I am done.")
-
-    return Scripted(answer).model()
+def play(folder: Path, model: Model) -> EvalLog:
+    """A log of the four entries."""
+    options: dict[str, Any] = {"sample_id": IDS, "log_dir": str(folder), "display": "none"}
+    [log] = run_eval(bfcl(**BASE), model=model, solver=baseline(), log_realtime=False, **options)
+    return read_eval_log(log.location)
 
 
-def played(run: Run, entries: Collection[int], **options: Any) -> Path:
-    """The log of a baseline that solves some of the entries."""
-    options = {"sample_id": IDS} | options
-    failing = options.pop("failing", ())
-    solver = options.pop("solver", None) or baseline()
-    log = run(bfcl(**BASE), solving(entries, failing), solver, **options)
-    return Path(log.location.removeprefix("file://"))
+def failing(messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+    """No answer."""
+    raise RuntimeError("connection lost")
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EvalLog]:
+    """Real logs: of a model that plays gold, one that calls nothing, and an endpoint that is gone."""
+    folder = tmp_path_factory.mktemp("samples")
+    models = {
+        "gold": Scripted(gold_answer()),
+        "silent": Scripted(lambda messages, config: output("I am done.")),
+        "failed": Scripted(failing),
+    }
+    return {name: play(folder, model.model()) for name, model in models.items()}
+
+
+@pytest.fixture
+def played(samples: dict[str, EvalLog], tmp_path: Path) -> Played:
+    """Makes logs of these samples; of equal runs the later made is newer."""
+    made = count(1)
+
+    def log_of(
+        solved: Collection[int], change: Change = lambda log: None, failed: Collection[int] = ()
+    ) -> Path:
+        log = deepcopy(samples["silent"])
+        kinds = ["gold" if n in solved else "failed" if n in failed else "silent" for n in range(len(IDS))]
+        log.samples = [
+            deepcopy(next(s for s in samples[kind].samples or [] if s.id == id))
+            for kind, id in zip(kinds, IDS, strict=True)
+        ]
+        number = next(made)
+        log.eval.created = f"2026-01-01T00:00:0{number}+00:00"
+        change(log)
+        file = tmp_path / "logs" / f"2026-01-01T00-00-0{number}_bfcl_{number}.eval"
+        file.parent.mkdir(exist_ok=True)
+        write_eval_log(log, str(file))
+        return file
+
+    return log_of
 
 
 def entries(pairs: Any) -> list[str]:
@@ -53,9 +84,9 @@ def entries(pairs: Any) -> list[str]:
 
 
 @pytest.fixture
-def found(run: Run) -> Comparison:
+def found(played: Played) -> Comparison:
     """A solves entry 0, B the other three."""
-    return compare(played(run, {0}), played(run, {1, 2, 3}))
+    return compare(played({0}), played({1, 2, 3}))
 
 
 def test_flips_are_counted_in_both_directions(found: Comparison) -> None:
@@ -73,45 +104,39 @@ def test_the_first_different_step_says_what_each_did(found: Comparison) -> None:
     assert parting.second == "reply: I am done." and "(" in parting.first
 
 
-def test_runs_that_do_the_same_never_part(run: Run) -> None:
-    found = compare(played(run, {0, 1}), played(run, {0, 1}, solver=width(aggregate="majority")))
+def test_runs_that_do_the_same_never_part(played: Played) -> None:
+    found = compare(played({0, 1}), played({0, 1}))
     assert not found.fixed and not found.broken and found.p_value == 1
     assert all(pair.parting is None for pair in found.pairs)
 
 
-def test_errors_are_listed_and_in_no_figure(run: Run) -> None:
-    found = compare(played(run, {0}), played(run, {1, 2}, failing={3}))
+def test_errors_are_listed_and_in_no_figure(played: Played) -> None:
+    found = compare(played({0}), played({1, 2}, failed={3}))
     assert len(found.pairs) == 3
     reasons = {(side, a.entry): a.cause.kind if a.cause else "right" for side, a in found.unpaired}
     assert reasons == {(0, IDS[3]): "stopped_early", (1, IDS[3]): "environment_error"}
     assert "1 samples of B could not be scored; they are listed, and in no figure" in found.flags
 
 
-def test_with_epochs_the_majority_counts_and_a_tie_is_wrong(run: Run) -> None:
-    first = played(run, {0}, epochs=2)
-    log = read_eval_log(str(first))
-    for sample in log.samples or []:
-        if sample.epoch == 2 and sample.id == IDS[0] and sample.scores:
-            sample.scores["bfcl_verdict"].value = "I"
-    write_eval_log(log, str(first))
-    found = compare(first, played(run, {0, 1}, epochs=1))
+def two_epochs(log: EvalLog) -> None:
+    """A second epoch, in which nothing is solved."""
+    for sample in deepcopy(log.samples or []):
+        sample.epoch = 2
+        assert sample.scores is not None and log.samples is not None
+        sample.scores["bfcl_verdict"].value = "I"
+        log.samples.append(sample)
+    log.eval.config.epochs = 2
+
+
+def test_with_epochs_the_majority_counts_and_a_tie_is_wrong(played: Played) -> None:
+    found = compare(played({0}, two_epochs), played({0, 1}))
     by_entry = {pair.entry: pair for pair in found.pairs}
     assert (by_entry[IDS[0]].first, by_entry[IDS[0]].solved) == (0.5, (False, True))
     assert found.difference is not None and found.difference.mean == pytest.approx(1.5 / 4)
     assert any(flag.startswith("epochs differ: 2") for flag in found.flags)
 
 
-def edited(log: Path, change: Callable[[EvalLog], None]) -> Path:
-    """A log as it would be if something in it were different."""
-    whole = read_eval_log(str(log))
-    change(whole)
-    write_eval_log(whole, str(log))
-    return log
-
-
-def test_other_data_is_refused_and_other_settings_are_flagged(run: Run) -> None:
-    first, second = played(run, {0}), played(run, {1})
-
+def test_other_data_is_refused_and_other_settings_are_flagged(played: Played) -> None:
     def other_mode(log: EvalLog) -> None:
         assert log.eval.metadata is not None
         log.eval.metadata["mode"] = "prompt"
@@ -121,20 +146,26 @@ def test_other_data_is_refused_and_other_settings_are_flagged(run: Run) -> None:
         assert log.eval.metadata is not None
         log.eval.metadata["category_hashes"] = {"multi_turn_base": "0" * 16}
 
-    flags = compare(first, edited(second, other_mode)).flags
+    flags = compare(played({0}), played({1}, other_mode)).flags
     assert "not like for like: mode is 'fc' in A, 'prompt' in B" in flags
     assert "not like for like: task version 3-A in A, 3-B in B" in flags
     with pytest.raises(ConfigurationError, match=r"other data .*multi_turn_base.*can't be paired"):
-        compare(first, edited(second, other_data))
+        compare(played({0}), played({1}, other_data))
 
 
-def test_what_can_not_be_paired_says_why(run: Run, tmp_path: Path) -> None:
-    log = played(run, {0})
+def test_what_can_not_be_paired_says_why(played: Played, tmp_path: Path) -> None:
+    log = played({0})
     with pytest.raises(ConfigurationError, match="Both are the log"):
         compare(log, log)
-    other = run(bfcl(split="train", **BASE), "simulated/silent", baseline(), limit=1)
+
+    def other_split(log: EvalLog) -> None:
+        assert log.eval.metadata is not None
+        log.eval.metadata["split"] = "train"
+        for sample in log.samples or []:
+            sample.id = str(sample.id).replace("base", "long_context")
+
     with pytest.raises(ConfigurationError, match=r"no sample in common \(splits: test, train\)"):
-        compare(log, Path(other.location.removeprefix("file://")))
+        compare(log, played({1}, other_split))
     with pytest.raises(ConfigurationError, match="No folder"):
         compare(log, tmp_path / "nothing.eval")
     (tmp_path / "broken.eval").write_bytes(log.read_bytes()[:2000])
@@ -142,25 +173,28 @@ def test_what_can_not_be_paired_says_why(run: Run, tmp_path: Path) -> None:
         compare(log, tmp_path / "broken.eval")
 
 
-def test_a_run_that_was_broken_off_is_flagged_and_nothing_of_it_is_lost(run: Run) -> None:
+def test_a_run_that_was_broken_off_is_flagged_and_nothing_of_it_is_lost(played: Played) -> None:
     def broken_off(log: EvalLog) -> None:
         log.status = "started"
         log.results = None
         log.samples = (log.samples or [])[:2]
 
-    found = compare(played(run, {0}), edited(played(run, {1}), broken_off))
+    found = compare(played({0}), played({1}, broken_off))
     assert "B's run ended with status 'started': 2 of 4 samples" in found.flags
     assert len(found.pairs) == 2 and len(found.unpaired) == 2
 
 
-def test_a_folder_means_the_newest_log_of_its_one_run(run: Run, tmp_path: Path) -> None:
-    played(run, {0})
-    newest = played(run, {0, 1})
-    other = tmp_path / "other"
-    other.mkdir()
-    second = played(run, {2}, solver=width(aggregate="majority"))
-    second = second.rename(other / second.name)
-    found = compare(tmp_path / "logs", other)
+def test_a_folder_means_the_newest_log_of_its_one_run(played: Played, tmp_path: Path) -> None:
+    def other_model(log: EvalLog) -> None:
+        log.eval.model = "mockllm/another"
+
+    played({0})
+    newest = played({0, 1})
+    found_below = tmp_path / "other"
+    found_below.mkdir()
+    second = played({2}, other_model)
+    second = second.rename(found_below / second.name)
+    found = compare(tmp_path / "logs", found_below)
     assert found.first.run.sources[0].file.endswith(newest.name)
     assert "A is the newest of 2 logs of this run" in found.flags
     second.rename(tmp_path / "logs" / second.name)
@@ -168,11 +202,11 @@ def test_a_folder_means_the_newest_log_of_its_one_run(run: Run, tmp_path: Path) 
         compare(tmp_path / "logs", newest)
 
 
-def test_the_command_writes_markdown_and_json(run: Run, tmp_path: Path) -> None:
+def test_the_command_writes_markdown_and_json(played: Played, tmp_path: Path) -> None:
     def hostile(log: EvalLog) -> None:
         log.eval.model = "mockllm/<b>|x|"
 
-    first, second = edited(played(run, {0}), hostile), played(run, {1, 2, 3})
+    first, second = played({0}, hostile), played({1, 2, 3})
     asked = ["compare", str(first), str(second), "--samples", "2", "-o"]
     for name in ("compared.md", "compared.json"):
         done = CliRunner().invoke(main, [*asked, str(tmp_path / "out" / name)])
