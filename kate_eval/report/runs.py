@@ -28,6 +28,10 @@ class SampleRow:
 
     Attributes:
         entry: id of the entry; epochs of one entry share it.
+        id: the same, as the log has it.
+        epoch: from 1.
+        file: the log that it is in.
+        verdict: a digest of what the scorer said.
         observed: its value (0 or 1), category and cluster; None where it could not be scored.
         broken_gold: whether no honest answer can pass.
         counters: the values of run_counters.
@@ -44,6 +48,10 @@ class SampleRow:
     """
 
     entry: str
+    id: int | str
+    epoch: int
+    file: str
+    verdict: str
     observed: Observed | None
     broken_gold: bool
     counters: dict[str, float]
@@ -64,16 +72,20 @@ class Source:
     """A log of a run.
 
     Attributes:
-        file: where it is, as Inspect names it.
+        file: its path.
         folder: the folder that was asked for, as it was given.
         path: below that folder.
-        created: when, ISO 8601.
+        changed: when the file was last written, milliseconds; with its size it tells whether it is the same.
+        size: of the file, bytes.
+        created: when the run began, ISO 8601.
     """
 
     file: str
     folder: str
     path: str
-    created: str
+    changed: float
+    size: int
+    created: str = ""
 
     @property
     def name(self) -> str:
