@@ -1,0 +1,117 @@
+"""Exported logs are scored officially as we scored them, and official files here as there: every entry, every dialect.
+
+Needs `make official`. All entries in both modes, and all dialects: `make parity`; a slice of them is in tests/bfcl/interchange.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+from click.testing import CliRunner
+
+from kate_eval.bfcl.categories import CATEGORIES, MODES
+from kate_eval.bfcl.data import Entry, load
+from kate_eval.bfcl.interchange.figures import official_accuracies, official_totals
+from kate_eval.bfcl.interchange.registered import DEFAULT
+from kate_eval.bfcl.interchange.score import Scoring, score_results
+from kate_eval.cli import main
+
+from .cases import Plan, gold_plan
+from .interchange import Official, official_scores, sample_log, usual_cases, write_results
+from .kinds import KINDS
+
+MODELS = {
+    "gpt-4o-2024-11-20-FC": "fc",
+    "mistral-large-2411-FC": "fc",
+    "claude-opus-4-5-20251101-FC": "fc",
+    "nova-pro-v1.0": "objects",
+    "gemini-2.5-flash-lite-FC": "objects",
+    "katanemo/Arch-Agent-1.5B": "objects",
+    "command-r7b-12-2024-FC": "tool_name",
+    "xiaoming-14B": "named",
+    "Qwen/Qwen3-8B-FC": "tagged",
+    "ibm-granite/granite-4.0-350m": "tagged",
+    "BitAgent/BitAgent-Bounty-8B": "json",
+    "MadeAgents/Hammer2.1-7b": "json_fenced",
+    "Salesforce/Llama-xLAM-2-70b-fc-r": "json_semicolons",
+    "Salesforce/xLAM-2-32b-fc-r": "json_semicolons",
+    "meta-llama/Llama-3.1-8B-Instruct-FC": "json_parameters",
+    "gpt-4o-2024-11-20": "prompt",
+    "Qwen/Qwen3-8B": "prompt",
+    "microsoft/phi-4": "prompt_fenced",
+    "gemini-2.5-flash-lite": "prompt_tool_code",
+}
+"""A model of each handler -> the dialect that it writes."""
+DAMAGES = ("gold", "argument_wrong", "call_dropped", "call_doubled", "argument_of_another_type", "name_unknown")
+
+
+def assert_same(scoring: Scoring, official: Official, entries: int) -> None:
+    """Every verdict, every category's accuracy and all totals are the official ones."""
+    assert not official.raised, official.raised
+    ours = {entry: item.verdict.correct for entry, item in scoring.judged.items()}
+    differing = [entry for entry, correct in official.verdicts.items() if ours.get(entry) != correct]
+    assert not differing, differing[:10]
+    assert set(ours) == set(official.verdicts)
+    assert len(ours) == entries
+    assert official_accuracies(scoring) == {c: h["accuracy"] for c, h in official.headers.items()}
+    for name, value in official_totals(scoring).items():
+        shown = official.totals[name]
+        assert shown in (f"{100 * value:.2f}%", "N/A"), (name, shown, value)
+
+
+def plans(entries: Sequence[Entry], salt: str) -> list[tuple[Entry, Plan]]:
+    """Gold plans, most of them damaged."""
+    found = []
+    for entry in entries:
+        rng = Random(f"{salt}:{entry.id}")
+        plan = gold_plan(entry, rng)
+        damage = KINDS[rng.choice(DAMAGES)].plan if rng.random() < 0.6 else None
+        found.append((entry, (damage(plan, entry, rng) if damage else None) or gold_plan(entry, rng)))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parity
+def test_all_entries_round_trip_in_both_modes(tmp_path: Path) -> None:
+    entries = list(load(CATEGORIES))
+    folders = []
+    for mode in MODES:
+        log = anyio.run(sample_log, list(usual_cases(mode, entries)), mode, tmp_path / mode)
+        done = CliRunner().invoke(main, ["bfcl", "export", log.location, "-o", str(tmp_path / f"r-{mode}")])
+        assert done.exit_code == 0, done.output
+        folders.append((DEFAULT[mode], tmp_path / f"r-{mode}"))
+        ours = {str(s.id): s.scores["bfcl_verdict"].value == "C" for s in log.samples or [] if s.scores}
+        start = time.perf_counter()
+        scoring = score_results(folders[-1][1] / DEFAULT[mode], None)
+        print(f"\n{mode}: {len(scoring.judged)} entries scored in {time.perf_counter() - start:.1f} s")
+        assert {entry: item.verdict.correct for entry, item in scoring.judged.items()} == ours
+    for (model, folder), official in zip(folders, official_scores(folders, tmp_path / "o"), strict=True):
+        scoring = score_results(folder / model, None)
+        assert_same(scoring, official, len(scoring.judged))
+        assert len(scoring.judged) > 4400
+        share = sum(official.verdicts.values()) / len(official.verdicts)
+        assert 0.2 < share < 0.8, "outcomes of both kinds are to be seen"
+
+
+@pytest.mark.slow
+def test_every_dialect_is_scored_as_officially(tmp_path: Path) -> None:
+    entries = list(load(CATEGORIES))[::15]
+    folders = []
+    for number, (model, dialect) in enumerate(MODELS.items()):
+        folder = tmp_path / str(number) / model.replace("/", "_")
+        dotted = dialect not in ("fc", "tool_name") and model not in ("nova-pro-v1.0", "gemini-2.5-flash-lite-FC")
+        write_results(plans(entries, model), dialect, folder, dotted)
+        folders.append((model, folder.parent))
+    for (model, folder), official in zip(folders, official_scores(folders, tmp_path / "o"), strict=True):
+        scoring = score_results(folder / model.replace("/", "_"), None)
+        try:
+            assert_same(scoring, official, len(entries))
+        except AssertionError as ex:
+            raise AssertionError(f"{model}: {ex}") from ex
+        right = sum(official.verdicts.values())
+        assert 0.3 * len(entries) < right < 0.9 * len(entries), (model, right)
+
+
