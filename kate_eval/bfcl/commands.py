@@ -63,11 +63,11 @@ def _installer() -> list[str]:
     type=click.Path(path_type=Path),
     default=Path("result"),
     show_default=True,
-    help="Folder to write: what bfcl evaluate calls --result-dir. Several runs or epochs get a folder each below it.",
+    help="Folder to write: bfcl evaluate's --result-dir. Several runs or epochs get a folder each below it.",
 )
 @click.option(
     "--handler",
-    help="Model of the official tool under whose name the results stand, which decides how it reads them.",
+    help="Model of the official tool that the results stand for: it decides how they are read.",
 )
 @click.option("--epoch", type=click.IntRange(min=1), help="Only this epoch; without it all of them.")
 @click.option("--partial", is_flag=True, help="Take logs of runs that did not end well, too.")
@@ -93,7 +93,7 @@ def export(
     type=click.Choice(["fc", "prompt"]),
     help="How the model was asked; without it found from the answers, or the folder's name.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write each entry's verdict: JSON.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write every verdict: JSON.")
 def score(results: Path, mode: Any, output: Path | None) -> None:
     """Score official result files: RESULTS is a model's folder (result/MODEL), or one file."""
     from kate_eval.bfcl.interchange.score import score_results

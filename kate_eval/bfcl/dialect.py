@@ -13,7 +13,7 @@ Decoded = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How answers are written. Its functions raise `DecodeError` for what is no list of calls, and nothing else.
+    """How answers are written. For what is no list of calls its functions raise `DecodeError`, nothing else.
 
     Attributes:
         name: for people.

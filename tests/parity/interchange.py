@@ -1,4 +1,4 @@
-"""Both directions of the interchange: logs of the suite's cases, results in every dialect, and the official scores."""
+"""Both directions of the interchange: logs of played cases, results in every dialect, the official scores."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import anyio
 from inspect_ai import eval as run
 from inspect_ai.log import EvalLog, EvalSample, write_eval_log
 from inspect_ai.scorer import Score
@@ -56,13 +57,19 @@ def official_scores(folders: Sequence[tuple[str, Path]], scratch: Path) -> list[
     subprocess.run(command, check=True, capture_output=True)
     found = json.loads(scores.read_text(encoding="utf-8"))
     return [
-        Official(one.get("verdicts", {}), one.get("headers", {}), one.get("totals", {}), one.get("raised", ""))
+        Official(
+            one.get("verdicts", {}), one.get("headers", {}), one.get("totals", {}), one.get("raised", "")
+        )
         for one in found
     ]
 
 
-async def sample_log(cases: Iterable[Case], mode: Mode, folder: Path) -> EvalLog:
+def sample_log(cases: Iterable[Case], mode: Mode, folder: Path) -> EvalLog:
     """A log whose samples are played cases; the rest of it is a real run's, of one sample."""
+    return log_of(anyio.run(_played, cases, mode), mode, folder)
+
+
+async def _played(cases: Iterable[Case], mode: Mode) -> list[EvalSample]:
     samples = []
     for case in cases:
         episode = BfclEpisode(case.entry, mode)
@@ -71,7 +78,7 @@ async def sample_log(cases: Iterable[Case], mode: Mode, folder: Path) -> EvalLog
         except ValueError:  # Inspect can't read the answer: its sample ends in an error
             continue
         samples.append(played_sample(case.entry, await episode.outcome(), mode))
-    return log_of(samples, mode, folder)
+    return samples
 
 
 def played_sample(entry: Entry, outcome: dict[str, Any], mode: Mode) -> EvalSample:
@@ -96,6 +103,8 @@ def log_of(samples: list[EvalSample], mode: Mode, folder: Path) -> EvalLog:
         task, model="simulated/default", solver=baseline(), limit=1, log_dir=str(folder), display="none"
     )
     log.samples = samples
+    log.eval.dataset.sample_ids = [sample.id for sample in samples]
+    log.eval.dataset.samples = len(samples)
     write_eval_log(log, log.location)
     return log
 

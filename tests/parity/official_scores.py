@@ -2,9 +2,9 @@
 
     python official_scores.py TASKS SCORES SCRATCH
 
-TASKS is a JSON file: [{"model", "result"}, ...], a model of the official table and the folder that has its folder. SCORES gets a
-list in the same order: {"verdicts": entry id -> correct, "headers": category -> the score file's first line, "totals": the row
-of data_overall.csv}, or {"raised"} where the official run stopped.
+TASKS is a JSON file: [{"model", "result"}, ...], a model of the official table and the folder that has its
+folder. SCORES gets a list in the same order: {"verdicts": entry id -> correct, "headers": category -> the
+score file's first line, "totals": the row of data_overall.csv}, or {"raised"} where the official run stopped.
 """
 
 import csv

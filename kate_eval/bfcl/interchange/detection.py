@@ -1,4 +1,4 @@
-"""Which dialect a model's result files are in: from their content, else from the folder's name, else it is asked for."""
+"""Which dialect a model's result files are in: by their content, else the folder's name; else it is asked."""
 
 import re
 from collections import Counter
@@ -91,8 +91,8 @@ def _names(response: Any) -> Iterator[Any]:
 def choose_dialect(evidence: Evidence, model: Registered | None, mode: Mode | None) -> Dialect:
     """The dialect to read a model's answers in.
 
-    Lists of calls decide by themselves, since no prompting model's handler writes them; texts are read as the official tool
-    reads them for the model whose folder they are in, and only without one by what they look like.
+    Lists of calls decide by themselves, since no prompting model's handler writes them. Texts are read as the
+    official tool reads them for the model whose folder they are in, and only without one by their looks.
 
     Raises:
         ConfigurationError: the content and the name leave it open.
@@ -119,12 +119,14 @@ def _name(evidence: Evidence, model: Registered | None, mode: Mode | None) -> st
     if model is not None:
         if model.dialect is None:
             raise ConfigurationError(
-                f"Officially {model.name} is read by {model.handler}, whose answers are not read here. {_REMEDY}"
+                f"Officially {model.name} is read by {model.handler}, whose answers can't be read here. "
+                f"{_REMEDY}, which reads them otherwise"
             )
         return model.dialect
     if len(texts) == 1:
         return next(iter(texts))
     seen = ", ".join(f"{count} {DIALECTS[name].name}" for name, count in texts.most_common())
     raise ConfigurationError(
-        f"The answers may be of a function-calling or of a prompting model ({seen or 'none holds a call'}). {_REMEDY}"
+        "The answers may be of a function-calling or of a prompting model "
+        f"({seen or 'none holds a call'}). {_REMEDY}"
     )

@@ -1,7 +1,7 @@
-"""The dialects of official result files: what each kind of model handler writes, read as that handler reads it.
+"""The dialects of official result files: what each kind of model handler writes, read as it reads it.
 
-Source: bfcl-eval 2026.3.23, `decode_ast` and `decode_execute` of the handlers below `model_handler/`. Departure: nothing
-is evaluated; where a handler runs `eval()` on an answer (Llama 3.1), literals are read.
+Source: bfcl-eval 2026.3.23, `decode_ast` and `decode_execute` of the handlers below `model_handler/`.
+Departure: nothing is evaluated; where a handler runs `eval()` on an answer (Llama 3.1), literals are read.
 """
 
 import ast

@@ -1,7 +1,8 @@
 """From logs to official result files: `bfcl evaluate` gives each exported entry the verdict that the log has.
 
-Layout: <output>/<model>/<group>/BFCL_v4_<category>_result.json, where <model> is a name of the official table, whose
-handler reads what we write. Several runs or epochs get a result folder each, <output>/<run>/<model>/....
+Layout: <output>/<model>/<group>/BFCL_v4_<category>_result.json, where <model> is a name of the official
+table, whose handler reads what we write. Several runs or epochs get a result folder each:
+<output>/<run>/<model>/....
 """
 
 import json
@@ -23,7 +24,7 @@ from kate_eval.bfcl.interchange.layout import result_file
 from kate_eval.bfcl.interchange.mend import mended
 from kate_eval.bfcl.interchange.registered import Registered, reader_of_ours
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
-from kate_eval.errors import ConfigurationError
+from kate_eval.errors import ConfigurationError, one_line
 
 ORIGIN = "kate.json"
 """File of a model's folder that says which run it holds."""
@@ -92,8 +93,8 @@ def export_logs(
         partial: take logs of runs that did not end well, too.
 
     Raises:
-        ConfigurationError: there is no BFCL log, its run was not over, its data is another, the handler does not read
-            its results, or its folder holds another run.
+        ConfigurationError: there is no BFCL log, its run was not over, its data is another, the handler does
+            not read its results, or its folder holds another run.
     """
     runs = _runs(logs, partial)
     chosen = [(run, n) for run in runs for n in range(1, run.epochs + 1) if epoch in (None, n)]
@@ -113,7 +114,7 @@ def _metadata(log: EvalLog) -> dict[str, Any]:
 
 
 def _runs(logs: Sequence[Path], partial: bool) -> list[_Run]:
-    headers = {name: read_eval_log(name, header_only=True) for name in _names(logs)}
+    headers = {name: _header(name) for name in _names(logs)}
     chosen = {name: log for name, log in headers.items() if _metadata(log).get("benchmark") == "bfcl"}
     if not chosen:
         raise ConfigurationError(f"No BFCL logs in {', '.join(map(str, logs))}")
@@ -129,6 +130,13 @@ def _runs(logs: Sequence[Path], partial: bool) -> list[_Run]:
     for name, log in chosen.items():
         parts[_settings(log) if SHARDS in _metadata(log) else name].append(name)
     return [_Run(tuple(names), chosen[names[0]]) for names in parts.values()]
+
+
+def _header(name: str) -> EvalLog:
+    try:
+        return read_eval_log(name, header_only=True)
+    except Exception as ex:  # other software's files, damaged in any way
+        raise ConfigurationError(f"Can't read {name}: {one_line(ex)[:200]}. Name the logs to export") from ex
 
 
 def _names(logs: Sequence[Path]) -> list[str]:
@@ -232,6 +240,8 @@ def _write(file: Path, lines: Sequence[str]) -> None:
 
 def _command(output: Path, model: Registered, complete: bool) -> str:
     result = output.resolve()
-    words = ["bfcl", "evaluate", "--model", model.name, "--result-dir", str(result)]
+    # Its client asks for a key, though it is asked nothing.
+    key = ["OPENAI_API_KEY=unused"] if model.handler.startswith("OpenAI") else []
+    words = [*key, "bfcl", "evaluate", "--model", model.name, "--result-dir", str(result)]
     words += ["--score-dir", str(result.with_name(f"{result.name}-score"))]
     return shlex.join(words if complete else [*words, "--partial-eval"])

@@ -1,7 +1,8 @@
 """The figures of a scoring: ours, by V3's rules, and those that `bfcl evaluate` writes, by V4's.
 
-Source: bfcl-eval 2026.3.23, `eval_runner_helper.generate_leaderboard_csv`. There an inference error counts as wrong, a
-category without results as zero, and the agentic categories, which BFCL-V3 has not, for 40% of the total.
+Source: bfcl-eval 2026.3.23, `eval_runner_helper.generate_leaderboard_csv`. There an inference error counts
+as wrong, a category without results as zero, and the agentic categories, which BFCL-V3 has not, for 40% of
+the total.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from kate_eval.bfcl import data
-from kate_eval.bfcl.categories import CATEGORIES
+from kate_eval.bfcl.categories import CATEGORIES, MULTI_TURN
 from kate_eval.bfcl.interchange.score import Scoring
 from kate_eval.bfcl.metrics import AGGREGATES, aggregate_weights
 from kate_eval.stats import Estimate, Observed, weighted_mean
@@ -18,7 +19,6 @@ from kate_eval.stats import Estimate, Observed, weighted_mean
 _SIMPLE = ("simple_python", "simple_java", "simple_javascript")
 _NON_LIVE_AST = ("multiple", "parallel", "parallel_multiple")
 _LIVE_AST = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
-_MULTI_TURN = ("multi_turn_base", "multi_turn_miss_func", "multi_turn_miss_param", "multi_turn_long_context")
 _IRRELEVANCE = ("irrelevance", "live_irrelevance")
 _WEIGHTS = {"Non-Live AST Acc": 0.1, "Live Acc": 0.1, "Irrelevance Detection": 0.1, "Multi Turn Acc": 0.3}
 
@@ -32,7 +32,7 @@ class Figure:
         ours: its estimate; None where nothing was scored, or categories of an aggregate are missing.
         errors: results that are inference errors.
         missing: entries without a result.
-        official: the share that `bfcl evaluate` finds correct; None for aggregates, which it computes otherwise.
+        official: the share that `bfcl evaluate` finds correct; None for aggregates: it has others.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _category(scoring: Scoring, category: str, observed: Sequence[Observed], off
 
 
 def official_accuracies(scoring: Scoring) -> dict[str, float]:
-    """Category -> accuracy in the official score file: correct lines among all, inference errors among them."""
+    """Category -> accuracy in the official score file: of all results, inference errors among them."""
     found: dict[str, list[bool]] = {}
     for item in scoring.judged.values():
         found.setdefault(item.entry.category, []).append(item.verdict.correct)
@@ -80,9 +80,11 @@ def official_totals(scoring: Scoring) -> dict[str, float]:
     accuracies = official_accuracies(scoring)
     counts = Counter(item.entry.category for item in scoring.judged.values())
     totals = {
-        "Non-Live AST Acc": fmean([_mean(accuracies, _SIMPLE), *(accuracies.get(c, 0) for c in _NON_LIVE_AST)]),
+        "Non-Live AST Acc": fmean(
+            [_mean(accuracies, _SIMPLE), *(accuracies.get(category, 0.0) for category in _NON_LIVE_AST)]
+        ),
         "Live Acc": _weighted(accuracies, counts),
-        "Multi Turn Acc": _mean(accuracies, _MULTI_TURN),
+        "Multi Turn Acc": _mean(accuracies, MULTI_TURN),
         "Relevance Detection": accuracies.get("live_relevance", 0.0),
         "Irrelevance Detection": _mean(accuracies, _IRRELEVANCE),
     }

@@ -1,7 +1,7 @@
 """Names in the official result layout: files, folders and ids, of V4 and of V3.
 
-Source: bfcl-eval 2026.3.23, `utils.py` and `base_handler.write` (V4: MODEL/GROUP/BFCL_v4_CATEGORY_result.json); V3's
-files lay side by side in MODEL/, and its simple categories were called simple, java and javascript.
+Source: bfcl-eval 2026.3.23, `utils.py`, `base_handler.write` (V4: MODEL/GROUP/BFCL_v4_CATEGORY_result.json);
+V3's files lay side by side in MODEL/, and its simple categories were called simple, java and javascript.
 """
 
 import re
@@ -13,7 +13,7 @@ from kate_eval.bfcl.categories import CATEGORIES, group_of
 from kate_eval.errors import ConfigurationError
 
 _V3_NAMES = {"simple": "simple_python", "java": "simple_java", "javascript": "simple_javascript"}
-_FILE = re.compile(r"BFCL_v\d+_(\w+?)(_result|_score)?\.json")
+_FILE = re.compile(r"BFCL_v\d+_([a-z]\w*?)(_result|_score)?\.json")
 
 
 @dataclass(frozen=True)
@@ -72,5 +72,6 @@ def _require_one_each(path: Path, files: Sequence[ResultFile]) -> None:
         same = [str(file.path.relative_to(path)) for file in files if file.category == category]
         if len(same) > 1:
             raise ConfigurationError(
-                f"{path} has {len(same)} files of {category} ({', '.join(same[:3])}). Name the folder of one model"
+                f"{path} has {len(same)} files of {category} ({', '.join(same[:3])}). "
+                "Name the folder of one model"
             )

@@ -1,7 +1,7 @@
-"""Halves of characters, at which the official tool stops: it can't write its score file, and no category gets a score.
+"""Halves of characters, at which the official tool stops: it can't write them to its score file.
 
-Such a half ("\\ud83d", half of an emoji) is written as U+FFFD instead. No gold answer holds either, so that no verdict
-changes.
+Such a half (of an emoji, as models leave it) is written as U+FFFD instead. No gold answer holds either, so
+that no verdict changes.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The models that `bfcl evaluate` knows: a result folder's name decides how it reads the answers.
 
-Read from the package's own table (`constants/model_config.py`) without running it: importing it would load every
-provider's client.
+Read from the package's own table (`constants/model_config.py`) without running it: importing it would load
+every provider's client.
 """
 
 import ast
@@ -37,9 +37,9 @@ _FC = {
     "SalesforceQwenHandler": "json_semicolons",
     **dict.fromkeys(
         (
-            *("ClaudeHandler", "DeepSeekAPIHandler", "FireworksHandler", "FunctionaryHandler", "GLMAPIHandler"),
-            *("GrokHandler", "KimiHandler", "MistralHandler", "NanbeigeAPIHandler", "NovitaHandler"),
-            *("OpenAICompletionsHandler", "OpenAIResponsesHandler", "QwenAPIHandler"),
+            *("ClaudeHandler", "DeepSeekAPIHandler", "FireworksHandler", "FunctionaryHandler"),
+            *("GLMAPIHandler", "GrokHandler", "KimiHandler", "MistralHandler", "NanbeigeAPIHandler"),
+            *("NovitaHandler", "OpenAICompletionsHandler", "OpenAIResponsesHandler", "QwenAPIHandler"),
             *("QwenAgentNoThinkHandler", "QwenAgentThinkHandler", "WriterHandler"),
         ),
         "fc",
@@ -53,6 +53,8 @@ _PROMPT = {
     "MistralFCHandler": "objects",
 }
 """The same of prompting models, where it is not the common one."""
+_CAN_NOT_START = "QwenAgentNoThinkHandler"
+"""A handler that the official tool fails to make."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ def reader_of_ours(name: str | None, mode: Mode) -> Registered:
         raise unknown("--handler", name, fitting)
     if not _reads_ours(model, mode):
         raise ConfigurationError(
-            f"--handler {model.name}: its {model.handler} does not read results of mode {mode!r} as we write them. "
-            f"Choose from: {', '.join(sorted(fitting))}"
+            f"--handler {model.name}: its {model.handler} does not read results of mode {mode!r} as we write "
+            f"them. Choose from: {', '.join(sorted(fitting))}"
         )
     return model
 
@@ -139,6 +141,8 @@ def reader_of_ours(name: str | None, mode: Mode) -> Registered:
 def _reads_ours(model: Registered, mode: Mode) -> bool:
     # The official checker makes variables of the model's name: where it can't, everything passes.
     identifier = model.name.translate(str.maketrans("-./", "___")).isidentifier()
+    if model.handler == _CAN_NOT_START:
+        return False
     if mode == "prompt":
         return identifier and model.dialect in PROMPTING and model.dotted
     return identifier and model.dialect == "fc" and not model.dotted

@@ -1,7 +1,7 @@
-"""Scores anybody's official result files with our checker: every line that can be read, and what became of the others.
+"""Scores anybody's official result files with our checker, and keeps what became of lines that can't be.
 
-Departure from `bfcl evaluate`: an answer that is an inference error is not scored (see docs/departures.md); what it
-counts for officially is kept beside it.
+Departure from `bfcl evaluate`: an answer that is an inference error is not scored (docs/departures.md); what
+it counts for officially is kept beside it.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kate_eval.bfcl import data
+from kate_eval.bfcl import data, engine
 from kate_eval.bfcl.categories import Mode, is_multi_turn
 from kate_eval.bfcl.checker import Verdict, check
 from kate_eval.bfcl.dialect import Dialect
@@ -135,7 +135,7 @@ def _score_line(scoring: Scoring, file: ResultFile, line: Line | Problem) -> Non
     try:
         entry = data.load_entry(entry_id)
     except DatasetError:
-        reason = f"{shown(line.entry_id)} is no entry of BFCL-V3 (data of bfcl-eval {data.engine.BFCL_EVAL_VERSION})"
+        reason = f"{shown(line.entry_id)} is no entry of BFCL-V3 in bfcl-eval {engine.BFCL_EVAL_VERSION}"
         _note(scoring, Problem(file.path, line.number, reason), "unknown")
         return
     if entry.category != file.category:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from kate_eval.bfcl import engine
+from kate_eval.bfcl.categories import CATEGORIES
 from kate_eval.bfcl.interchange.figures import Figure, figures, official_totals
 from kate_eval.bfcl.interchange.score import Scoring
 from kate_eval.stats import Estimate
@@ -55,16 +56,17 @@ def totals_table(scoring: Scoring) -> Table:
 
 def notes(scoring: Scoring) -> Iterator[str]:
     """What a reader must know beside the tables."""
-    of = f", as bfcl evaluate does for {scoring.model.name}" if scoring.model else ""
-    yield f"Read as {scoring.dialect.name}; names {'keep' if scoring.dialect.dotted else 'lose'} their dots{of}."
+    dots = "keep" if scoring.dialect.dotted else "lose"
+    of = f" bfcl evaluate takes the folder for {scoring.model.name}'s." if scoring.model else ""
+    yield f"Read as {scoring.dialect.name}; names {dots} their dots.{of}"
     yield from _errors(scoring)
     yield from _missing(scoring)
     for file in scoring.skipped:
         yield f"Left out, not of BFCL-V3: {_printable(str(file))}"
     yield from _problems(scoring)
     yield (
-        "V4's rules: inference errors are wrong, categories without results count as 0, and so do the agentic ones "
-        "(40% of Overall Acc), which BFCL-V3 has not."
+        "V4's rules: inference errors are wrong, categories without results count as 0, and so do the "
+        "agentic ones (40% of Overall Acc), which BFCL-V3 has not."
     )
 
 
@@ -73,17 +75,20 @@ def _errors(scoring: Scoring) -> Iterator[str]:
     if errors:
         right = sum(item.verdict.correct for item in errors)
         yield (
-            f"{len(errors)} results are inference errors: not scored by us; officially {len(errors) - right} of them count as "
-            f"wrong, {right} as right (irrelevance)."
+            f"{len(errors)} results are inference errors: not scored by us; officially "
+            f"{len(errors) - right} of them count as wrong, {right} as right (irrelevance)."
         )
 
 
 def _missing(scoring: Scoring) -> Iterator[str]:
-    for category in sorted({item.entry.category for item in scoring.judged.values()}):
-        missing = scoring.missing(category)
-        if missing:
-            named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-            yield f"{category}: {len(missing)} entries have no result ({named}); scored is what there is."
+    categories = sorted({item.entry.category for item in scoring.judged.values()}, key=CATEGORIES.index)
+    missing = [entry for category in categories for entry in scoring.missing(category)]
+    if missing:
+        named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        yield (
+            f"{len(missing)} entries of these categories have no result ({named}): scored is what there is; "
+            "bfcl evaluate needs --partial-eval."
+        )
 
 
 _SAID = {
@@ -138,4 +143,5 @@ def _estimate(row: Figure) -> dict[str, Any]:
     if row.ours is None or math.isnan(row.ours.mean):
         return found
     low, high = row.ours.proportion_interval()
-    return {"mean": row.ours.mean, "stderr": row.ours.stderr, "low": low, "high": high, "n": row.ours.n} | found
+    estimate = {"mean": row.ours.mean, "stderr": row.ours.stderr, "low": low, "high": high}
+    return {**estimate, "n": row.ours.n, **found}
