@@ -119,7 +119,7 @@ def test_hostile_results_are_scored_as_officially(tmp_path: Path) -> None:
 
 def stops_the_official_run(result: Any) -> bool:
     """Whether it is nested deeper than the official tool can write, or is computed there for ever."""
-    return "9**9" in str(result)[:99] or "[" * 400 in str(result)[:999] and isinstance(result, list)
+    return "9**9" in str(result)[:99] or ("[" * 400 in str(result)[:999] and isinstance(result, list))
 
 
 @pytest.mark.slow

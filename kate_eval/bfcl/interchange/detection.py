@@ -14,7 +14,7 @@ from kate_eval.bfcl.interchange.registered import Registered
 from kate_eval.errors import ConfigurationError, DatasetError
 
 _PYTHON = re.compile(r"[`\s]*\[\s*[A-Za-z_][\w.]*\(")
-_JSON_CALL = re.compile(r'[`\s]*(?:<\|python_tag\|>)?\s*\[?\s*\{\s*"name"\s*:')
+_JSON_CALL = re.compile(r'(?:<\|python_tag\|>)?(?:\[\s*)?\{\s*"name"\s*:')
 _REMEDY = "Say which: --mode fc or --mode prompt"
 
 
@@ -77,7 +77,7 @@ def _form_of_text(text: str) -> str | None:
         return "tagged"
     if _PYTHON.match(text):
         return "prompt"
-    if _JSON_CALL.match(text):
+    if _JSON_CALL.match(text.strip("`\n ")):
         return "json_parameters" if '"parameters"' in text else "json_fenced"
     return None
 

@@ -6,8 +6,7 @@ Departure: nothing is evaluated; where a handler runs `eval()` on an answer (Lla
 
 import ast
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from kate_eval.bfcl.decode import MAX_TEXT, DecodeError, decode_prompt, executab
 from kate_eval.bfcl.dialect import Decoded, Dialect, Language
 from kate_eval.episode import Call
 
-_TAGGED = re.compile(r"<tool_call>\n(.*?)\n</tool_call>", re.DOTALL)
+_OPEN, _CLOSE = "<tool_call>\n", "\n</tool_call>"
 
 Pairs = list[tuple[Any, Any]]
 """Name and arguments of each call, unchecked."""
@@ -89,12 +88,24 @@ def _tagged(response: Any) -> Pairs:
     if not isinstance(response, str):
         raise DecodeError("the answer is no text")
     found = []
-    for block in _TAGGED.findall(response):
+    for block in _blocks(response):
         try:
             found.append(json.loads(block))
         except (ValueError, RecursionError):
             continue
     return _keyed(found, "name", "arguments")
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What stands between the tags. (A regular expression takes quadratic time where nothing closes them.)"""
+    end = 0
+    while (start := text.find(_OPEN, end)) >= 0:
+        start += len(_OPEN)
+        end = text.find(_CLOSE, start)
+        if end < 0:
+            return
+        yield text[start:end]
+        end += len(_CLOSE)
 
 
 def _json(response: Any, key: str, clean: Callable[[str], str], read: Callable[[str], Any]) -> Pairs:

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+    read_eval_log_samples_by_id,
+)
 
 from kate_eval.bfcl import data, engine
 from kate_eval.bfcl.categories import MODES, Mode
@@ -31,6 +38,8 @@ ORIGIN = "kate.json"
 SHARDS = "shards"
 """Metadata of a log that is one part of a run (examples/scale/shard.py)."""
 _LARGE = {"events", "messages", "attachments"}
+_AT_ONCE = 200
+"""Samples; each reading finds its way in the log's directory anew, which takes longer than a sample."""
 
 
 @dataclass(frozen=True)
@@ -194,9 +203,10 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
 
 def _samples(run: _Run, epoch: int) -> Iterator[EvalSample]:
     for name in run.names:
-        for sample in read_eval_log_samples(name, all_samples_required=False, exclude_fields=_LARGE):
-            if sample.epoch == epoch:
-                yield sample
+        there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.epoch == epoch]
+        for start in range(0, len(there), _AT_ONCE):
+            chunk = there[start : start + _AT_ONCE]
+            yield from read_eval_log_samples_by_id(name, chunk, exclude_fields=_LARGE)
 
 
 def _unscored(sample: EvalSample) -> str | None:

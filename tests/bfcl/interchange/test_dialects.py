@@ -74,6 +74,16 @@ def test_no_dialect_raises_on_hostile_answers(name: str) -> None:
                 DIALECTS[name].steps(response)
 
 
+def test_tags_that_nothing_closes_take_no_time() -> None:
+    assert DIALECTS["tagged"].steps("<tool_call>\n" * 500_000) == []
+    text = (
+        '<tool_call>\n</tool_call>\n{"name": "f", "arguments": {}}\n</tool_call><tool_call>\n\n</tool_call>'
+    )
+    assert (
+        DIALECTS["tagged"].steps(text) == []
+    )  # as the official expression: what the first tag opens is no JSON
+
+
 def look(*responses: Any, category: str = "simple_python") -> Evidence:
     evidence = Evidence()
     for entry, response in zip(load_category(category), responses, strict=False):
