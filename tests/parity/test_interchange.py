@@ -95,8 +95,7 @@ def test_all_entries_round_trip_in_both_modes(tmp_path: Path) -> None:
         assert {entry: item.verdict.correct for entry, item in scoring.judged.items()} == ours
     for (model, folder), official in zip(folders, official_scores(folders, tmp_path / "o"), strict=True):
         scoring = score_results(folder / model, None)
-        assert_same(scoring, official, len(scoring.judged))
-        assert len(scoring.judged) > 4400
+        assert_same(scoring, official, len(entries))
         share = sum(official.verdicts.values()) / len(official.verdicts)
         assert 0.2 < share < 0.8, "outcomes of both kinds are to be seen"
 
