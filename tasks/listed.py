@@ -1,4 +1,4 @@
-"""The tasks under names of their own, for a catalogue where `bfcl` and `appworld` are taken: register/README.md.
+"""The tasks under names that are free in inspect_evals' register, which has a `bfcl` and an `appworld`.
 
 inspect eval tasks/listed.py@kate_bfcl --solver kate
 """

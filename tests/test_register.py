@@ -12,6 +12,7 @@ from inspect_ai import eval
 
 from kate_eval.appworld import places, provision
 from kate_eval.appworld.task import TASK_VERSION as APPWORLD_TASK
+from kate_eval.bfcl.categories import CATEGORIES
 from kate_eval.bfcl.data import load
 from kate_eval.bfcl.engine import BFCL_EVAL_VERSION
 from kate_eval.bfcl.task import TASK_VERSION as BFCL_TASK
@@ -86,7 +87,7 @@ def test_what_an_entry_says_of_versions_and_samples_is_so() -> None:
     assert extras("kate_bfcl")["task_version"] == BFCL_TASK
     assert extras("kate_bfcl")["bfcl_eval_version"] == BFCL_EVAL_VERSION
     assert ENTRIES["kate_bfcl"]["tasks"][0]["dataset_samples"] == len(kate_bfcl().dataset)
-    every = len(list(load(kate_bfcl(categories="all").metadata["categories"])))  # type: ignore[index]
+    every = len(list(load(CATEGORIES)))
     assert extras("kate_bfcl")["all_samples"].startswith(f"{every} ")
     assert extras("kate_appworld")["task_version"] == APPWORLD_TASK
     assert extras("kate_appworld")["appworld_version"] == places.APPWORLD_VERSION
@@ -97,7 +98,7 @@ def test_what_an_entry_says_of_versions_and_samples_is_so() -> None:
 
 def test_the_listed_task_is_the_task_under_another_name(tmp_path: Path) -> None:
     options = {"categories": "multiple", "split": "train", "mode": "prompt"}
-    ours, listed = bfcl(**options), kate_bfcl(**options)  # type: ignore[arg-type]
+    ours, listed = bfcl(**options), kate_bfcl(**options)
     assert [s.id for s in ours.dataset] == [s.id for s in listed.dataset]
     assert (ours.version, ours.metadata) == (listed.version, listed.metadata)
     [log] = eval(listed, model="simulated/perfect", limit=1, log_dir=str(tmp_path), display="none")

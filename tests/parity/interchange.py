@@ -24,11 +24,9 @@ from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 
 from .cases import DONE, Case, Plan
-from .compare import official_python
+from .compare import ROOT, official_python
 from .kinds import KINDS
 from .ours import play
-
-DRIVER = Path(__file__).with_name("official_scores.py")
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,10 @@ def official_scores(folders: Sequence[tuple[str, Path]], scratch: Path) -> list[
     scratch.mkdir(parents=True)
     tasks, scores = scratch / "tasks.json", scratch / "scores.json"
     tasks.write_text(json.dumps([{"model": model, "result": str(folder)} for model, folder in folders]))
-    command = [str(official_python()), str(DRIVER), str(tasks), str(scores), str(scratch / "work")]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [str(official_python()), "-m", "tests.parity.official_scores"]
+    subprocess.run(
+        [*command, str(tasks), str(scores), str(scratch / "work")], check=True, capture_output=True, cwd=ROOT
+    )
     found = json.loads(scores.read_text(encoding="utf-8"))
     return [
         Official(

@@ -1,6 +1,6 @@
 """Scores result folders with the unmodified bfcl_eval. Runs in its environment; imports nothing of ours.
 
-    python official_scores.py TASKS SCORES SCRATCH
+    python -m tests.parity.official_scores TASKS SCORES SCRATCH
 
 TASKS is a JSON file: [{"model", "result"}, ...], a model of the official table and the folder that has its
 folder. SCORES gets a list in the same order: {"verdicts": entry id -> correct, "headers": category -> the
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from official_driver import Json, in_child, read_lines
+from tests.parity.official_driver import Json, in_child, read_lines
 
 
 def evaluate(model: str, result_dir: Path, score_dir: Path) -> Json:

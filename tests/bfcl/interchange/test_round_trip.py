@@ -30,7 +30,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, EvalLog]:
     task = bfcl(categories="all", split="all", mode="prompt")
     options = {"sample_id": [entry.id for entry in ENTRIES[::6]], "log_dir": str(folder), "display": "none"}
     [log] = eval(task, model="simulated/weak", solver=baseline(), **options)  # type: ignore[arg-type]
-    cases = {mode: sample_log(usual_cases(mode, ENTRIES), mode, folder / mode) for mode in MODES}
+    cases: dict[str, EvalLog] = {
+        mode: sample_log(usual_cases(mode, ENTRIES), mode, folder / mode) for mode in MODES
+    }
     return {"run": log, **cases}
 
 

@@ -153,19 +153,20 @@ def test_hostile_results_are_scored_and_nothing_raises(tmp_path: Path) -> None:
 def test_nothing_in_a_result_is_run(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     code = f"__import__('pathlib').Path({str(ran)!r}).touch()"
-    entries = [*load_category("multiple")[:4], *load_category("multi_turn_base")[:4]]
-    for mode, answers in {
-        "fc": [
-            [{code: "{}"}],
-            [{"pwd": json.dumps({f"x={code}) or (y": 1})}],
-            [{"exec": json.dumps({"x": code})}],
-        ],
+    harmful = json.dumps({f"x={code}) or (y": 1})
+    by_mode: dict[str, list[Any]] = {
+        "fc": [[{code: "{}"}], [{"pwd": harmful}], [{"exec": json.dumps({"x": code})}], [{"cd": code}]],
         "prompt": [f"[{code}]", f"[pwd(x={code})]", f"[pwd(x=1+{code})]", f"[exec({code})]"],
-    }.items():
-        for entry, response in zip(entries, answers * 9, strict=False):
-            result = [[response]] * len(entry.turns) if entry.multi_turn else response
-            write_lines(tmp_path / mode / result_file(entry.category), [{"id": entry.id, "result": result}])
-        assert scored(tmp_path / mode, "--mode", mode).exit_code == 0
+    }
+    for mode, answers in by_mode.items():
+        for category in ("multiple", "simple_java", "live_relevance", "multi_turn_base"):
+            lines = [
+                {"id": e.id, "result": [[answer]] * len(e.turns) if e.multi_turn else answer}
+                for e, answer in zip(load_category(category), answers, strict=False)
+            ]
+            write_lines(tmp_path / mode / result_file(category), lines)
+        done = scored(tmp_path / mode, "--mode", mode)
+        assert done.exit_code == 0, done.output
     assert not ran.exists()
 
 
