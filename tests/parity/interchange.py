@@ -118,7 +118,13 @@ def usual_cases(mode: Mode, entries: Iterable[Entry]) -> Iterable[Case]:
         # A third undamaged, so that there are enough correct ones.
         if Random(f"undamaged:{entry.id}").random() < 0.33:
             drawn.insert(0, KINDS["gold"])
-        yield next(case for kind in drawn if (case := kind.case(entry, mode)) is not None)
+        cases = (kind.case(entry, mode) for kind in drawn)
+        yield next(case for case in cases if case is not None and not _calls_in_arithmetic(case))
+
+
+def _calls_in_arithmetic(case: Case) -> bool:
+    """Whether an answer would officially be evaluated: scoring departs there (docs/departures.md)."""
+    return any("len('abc')" in (response.text or "") for response in case.script)
 
 
 def write_results(
