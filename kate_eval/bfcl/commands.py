@@ -83,7 +83,8 @@ def export(
             _say(f"  {entry} left out, not scored: {reason}")
         for entry in made.mended:
             _say(f"  {entry} holds half a character, at which the official tool stops: written as U+FFFD")
-        _say(f"  {made.command}")
+        if made.entries:
+            _say(f"  {made.command}")
 
 
 @bfcl.command()

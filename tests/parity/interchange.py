@@ -64,9 +64,31 @@ def official_scores(folders: Sequence[tuple[str, Path]], scratch: Path) -> list[
     ]
 
 
-def sample_log(cases: Iterable[Case], mode: Mode, folder: Path) -> EvalLog:
-    """A log whose samples are played cases; the rest of it is a real run's, of one sample."""
-    return log_of(anyio.run(_played, cases, mode), mode, folder)
+def real_log(folder: Path, ids: Sequence[str]) -> EvalLog:
+    """The log of a run over some entries in prompting mode, by a simulated model that makes mistakes."""
+    task = bfcl(categories="all", split="all", mode="prompt")
+    [log] = run(
+        task,
+        model="simulated/weak",
+        solver=baseline(),
+        sample_id=list(ids),
+        log_dir=str(folder),
+        display="none",
+    )
+    return log
+
+
+def sample_log(cases: Iterable[Case], mode: Mode, like: EvalLog) -> EvalLog:
+    """A log whose samples are played cases, written beside a real one that the rest of it is from."""
+    samples = anyio.run(_played, cases, mode)
+    log = like.model_copy(deep=True)
+    log.samples = samples
+    log.eval.metadata = {**(log.eval.metadata or {}), "mode": mode}
+    log.eval.dataset.sample_ids = [sample.id for sample in samples]
+    log.eval.dataset.samples = len(samples)
+    log.location = str(Path(like.location).with_name(f"{mode}.eval"))
+    write_eval_log(log, log.location)
+    return log
 
 
 async def _played(cases: Iterable[Case], mode: Mode) -> list[EvalSample]:
@@ -95,19 +117,6 @@ def played_sample(entry: Entry, outcome: dict[str, Any], mode: Mode) -> EvalSamp
         store={OUTCOME_KEY: outcome, FAILURE_KEY: None},
         scores={"bfcl_verdict": Score(value="C" if verdict.correct else "I")},
     )
-
-
-def log_of(samples: list[EvalSample], mode: Mode, folder: Path) -> EvalLog:
-    """A log with these samples, written to a folder."""
-    task = bfcl(categories="simple_python", split="all", mode=mode)
-    [log] = run(
-        task, model="simulated/default", solver=baseline(), limit=1, log_dir=str(folder), display="none"
-    )
-    log.samples = samples
-    log.eval.dataset.sample_ids = [sample.id for sample in samples]
-    log.eval.dataset.samples = len(samples)
-    write_eval_log(log, log.location)
-    return log
 
 
 def usual_cases(mode: Mode, entries: Iterable[Entry]) -> Iterable[Case]:

@@ -23,7 +23,7 @@ from kate_eval.cli import main
 from tests.bfcl.interchange.writing import HOSTILE
 
 from .cases import Plan, gold_plan
-from .interchange import Official, official_scores, sample_log, usual_cases, write_results
+from .interchange import Official, official_scores, real_log, sample_log, usual_cases, write_results
 from .kinds import KINDS
 
 MODELS = {
@@ -82,9 +82,9 @@ def plans(entries: Sequence[Entry], salt: str) -> list[tuple[Entry, Plan]]:
 @pytest.mark.parity
 def test_all_entries_round_trip_in_both_modes(tmp_path: Path) -> None:
     entries = list(load(CATEGORIES))
-    folders = []
+    like, folders = real_log(tmp_path / "logs", ["simple_python_0"]), []
     for mode in MODES:
-        log = sample_log(usual_cases(mode, entries), mode, tmp_path / mode)
+        log = sample_log(usual_cases(mode, entries), mode, like)
         done = CliRunner().invoke(main, ["bfcl", "export", log.location, "-o", str(tmp_path / f"r-{mode}")])
         assert done.exit_code == 0, done.output
         folders.append((DEFAULT[mode], tmp_path / f"r-{mode}"))

@@ -109,20 +109,21 @@ def choose_dialect(evidence: Evidence, model: Registered | None, mode: Mode | No
 def _name(evidence: Evidence, model: Registered | None, mode: Mode | None) -> str:
     lists = Counter({name: evidence.forms[name] for name in LISTS if evidence.forms[name]})
     texts = Counter({name: count for name, count in evidence.forms.items() if name not in LISTS})
+    known = model.dialect if model is not None else None
     if mode == "prompt":
-        return "prompt"
+        return known if known in PROMPTING else "prompt"
     if lists:
         return lists.most_common(1)[0][0]
     if mode == "fc":
         called = [name for name, _ in texts.most_common() if name not in PROMPTING]
-        return called[0] if called else "fc"
+        return known if known and known not in PROMPTING else called[0] if called else "fc"
+    if known is not None:
+        return known
     if model is not None:
-        if model.dialect is None:
-            raise ConfigurationError(
-                f"Officially {model.name} is read by {model.handler}, whose answers can't be read here. "
-                f"{_REMEDY}, which reads them otherwise"
-            )
-        return model.dialect
+        raise ConfigurationError(
+            f"Officially {model.name} is read by {model.handler}, whose answers can't be read here. "
+            f"{_REMEDY}, which reads them otherwise"
+        )
     if len(texts) == 1:
         return next(iter(texts))
     seen = ", ".join(f"{count} {DIALECTS[name].name}" for name, count in texts.most_common())

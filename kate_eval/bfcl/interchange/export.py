@@ -74,7 +74,11 @@ class _Run:
 
     @property
     def mode(self) -> Mode:
-        return next(mode for mode in MODES if mode == _metadata(self.header).get("mode"))
+        told = _metadata(self.header).get("mode")
+        for mode in MODES:
+            if mode == told:
+                return mode
+        raise ConfigurationError(f"{self.names[0]} was played in mode {told!r}; known are {', '.join(MODES)}")
 
     @property
     def epochs(self) -> int:

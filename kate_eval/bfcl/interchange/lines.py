@@ -29,14 +29,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that can't be used, and why."""
+    """A line that can't be used, and why; number 0 is the whole file."""
 
     file: Path
     number: int
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.number}: {self.reason}"
+        place = f"{self.file}:{self.number}" if self.number else str(self.file)
+        return f"{place}: {self.reason}"
 
 
 def shown(text: object) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import CATEGORIES
+from kate_eval.bfcl.interchange.dialects import DIALECTS
 from kate_eval.bfcl.interchange.figures import Figure, figures, official_totals
 from kate_eval.bfcl.interchange.score import Scoring
 from kate_eval.stats import Estimate
@@ -57,8 +58,7 @@ def totals_table(scoring: Scoring) -> Table:
 def notes(scoring: Scoring) -> Iterator[str]:
     """What a reader must know beside the tables."""
     dots = "keep" if scoring.dialect.dotted else "lose"
-    of = f" bfcl evaluate takes the folder for {scoring.model.name}'s." if scoring.model else ""
-    yield f"Read as {scoring.dialect.name}; names {dots} their dots.{of}"
+    yield f"Read as {scoring.dialect.name}; names {dots} their dots.{_official_reading(scoring)}"
     yield from _errors(scoring)
     yield from _missing(scoring)
     for file in scoring.skipped:
@@ -67,6 +67,19 @@ def notes(scoring: Scoring) -> Iterator[str]:
     yield (
         "V4's rules: inference errors are wrong, categories without results count as 0, and so do the "
         "agentic ones (40% of Overall Acc), which BFCL-V3 has not."
+    )
+
+
+def _official_reading(scoring: Scoring) -> str:
+    model = scoring.model
+    if model is None:
+        return " bfcl evaluate knows no model of the folder's name: its column is for one that is read so."
+    theirs = DIALECTS[model.dialect].name if model.dialect else model.handler
+    if theirs == scoring.dialect.name:
+        return f" bfcl evaluate takes the folder for {model.name}'s."
+    return (
+        f" CAUTION: bfcl evaluate takes the folder for {model.name}'s, whose {model.handler} reads {theirs}: "
+        "its column is for a model that is read as said."
     )
 
 

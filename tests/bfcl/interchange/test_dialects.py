@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kate_eval.bfcl.categories import Mode
 from kate_eval.bfcl.data import load_category
 from kate_eval.bfcl.decode import DecodeError
 from kate_eval.bfcl.dialect import Language
@@ -122,6 +123,17 @@ def test_an_unknown_model_s_texts_are_read_by_their_looks_or_asked_for() -> None
             choose_dialect(look(*responses), None, None)
         assert choose_dialect(look(*responses), None, "prompt") is DIALECTS["prompt"]
         assert choose_dialect(look(*responses), None, "fc").name != DIALECTS["prompt"].name
+
+
+def test_the_mode_that_is_told_leaves_the_folder_s_model_its_own_form() -> None:
+    told: tuple[tuple[str, Mode, str], ...] = (
+        ("microsoft_phi-4", "prompt", "prompt_fenced"),
+        ("gpt-4o-2024-11-20-FC", "prompt", "prompt"),
+        ("Qwen_Qwen3-8B-FC", "fc", "tagged"),
+        ("Qwen_Qwen3-8B", "fc", "fc"),
+    )
+    for folder, mode, name in told:
+        assert choose_dialect(look("text"), of_folder(folder), mode).name == DIALECTS[name].name
 
 
 def test_a_handler_that_is_not_read_here_is_named() -> None:

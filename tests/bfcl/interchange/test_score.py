@@ -1,6 +1,7 @@
 """Scoring anybody's result files: every line that can be, and the others named, counted and said."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,25 @@ def test_a_mode_that_can_t_be_found_is_asked_for(tmp_path: Path) -> None:
     )
     done = scored(tmp_path / "gpt-4o-2024-11-20")
     assert done.exit_code == 0 and "takes the folder for gpt-4o-2024-11-20's" in done.output
+
+
+def test_a_folder_that_is_officially_read_otherwise_is_said_to_be(tmp_path: Path) -> None:
+    write_right(tmp_path / "Qwen_Qwen3-8B-FC", "multi_turn_base", 2)
+    done = scored(tmp_path / "Qwen_Qwen3-8B-FC")
+    assert done.exit_code == 0 and "100.00" in done.output
+    assert (
+        "CAUTION: bfcl evaluate takes the folder for Qwen/Qwen3-8B-FC's, whose QwenFCHandler" in done.output
+    )
+    write_right(tmp_path / "own-model", "multi_turn_base", 2)
+    assert "knows no model of the folder's name" in scored(tmp_path / "own-model").output
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_can_t_be_read_is_named(tmp_path: Path) -> None:
+    write_right(tmp_path, "multiple", 1)
+    write_right(tmp_path, "parallel", 1).chmod(0)
+    done = scored(tmp_path)
+    assert done.exit_code == 0 and "BFCL_v4_parallel_result.json: Permission denied" in done.output
 
 
 def test_multi_turn_results_that_end_early_are_wrong(tmp_path: Path) -> None:
