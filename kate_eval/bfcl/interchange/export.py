@@ -86,10 +86,10 @@ class _Run:
 
     @property
     def title(self) -> str:
-        """Solver, model, when and which run."""
+        """Solver, model with its provider (so that a simulated one is seen), when and which run."""
         step = self.header.plan.steps[-1].solver if self.header.plan.steps else "solver"
-        solver, model = (name.rpartition("/")[2] for name in (step, self.header.eval.model))
-        parts = [solver, model, self.header.eval.created[:19], self.header.eval.eval_id[:8]]
+        spec = self.header.eval
+        parts = [step.rpartition("/")[2], spec.model, spec.created[:19], spec.eval_id[:8]]
         return "_".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts)
 
 
@@ -195,7 +195,7 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
         changed += [entry.id] if result != written else []
         lines[entry.category][entry.index] = json.dumps({"id": entry.id, "result": result}) + "\n"
     folder = output / model.folder
-    _make(folder, {"eval_ids": _eval_id(run), "epoch": epoch})
+    _make(folder, {"run": run.title, "eval_ids": _eval_id(run), "epoch": epoch})
     for category, found in lines.items():
         _write(folder / result_file(category), [found[index] for index in sorted(found)])
     entries = sum(map(len, lines.values()))

@@ -21,6 +21,12 @@ _NON_LIVE_AST = ("multiple", "parallel", "parallel_multiple")
 _LIVE_AST = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 _IRRELEVANCE = ("irrelevance", "live_irrelevance")
 _WEIGHTS = {"Non-Live AST Acc": 0.1, "Live Acc": 0.1, "Irrelevance Detection": 0.1, "Multi Turn Acc": 0.3}
+_NEEDED = {
+    "Non-Live AST Acc": {*_SIMPLE, *_NON_LIVE_AST},
+    "Relevance Detection": {"live_relevance"},
+    "Irrelevance Detection": {*_IRRELEVANCE},
+}
+"""Totals that are N/A, though they count as they are, where one of these categories is missing."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,8 @@ def official_accuracies(scoring: Scoring) -> dict[str, float]:
     return {category: fmean(correct) for category, correct in found.items()}
 
 
-def official_totals(scoring: Scoring) -> dict[str, float]:
-    """The totals in data_overall.csv, under its own column names."""
+def official_totals(scoring: Scoring) -> dict[str, float | None]:
+    """The totals in data_overall.csv, under its own column names; None where it has N/A."""
     accuracies = official_accuracies(scoring)
     counts = Counter(item.entry.category for item in scoring.judged.values())
     totals = {
@@ -88,7 +94,11 @@ def official_totals(scoring: Scoring) -> dict[str, float]:
         "Relevance Detection": accuracies.get("live_relevance", 0.0),
         "Irrelevance Detection": _mean(accuracies, _IRRELEVANCE),
     }
-    return {"Overall Acc": sum(weight * totals[name] for name, weight in _WEIGHTS.items())} | totals
+    overall = sum(weight * totals[name] for name, weight in _WEIGHTS.items())
+    shown = {
+        name: value if _NEEDED.get(name, set()) <= counts.keys() else None for name, value in totals.items()
+    }
+    return {"Overall Acc": overall, **shown}
 
 
 def _mean(accuracies: Mapping[str, float], categories: Sequence[str]) -> float:

@@ -51,7 +51,7 @@ def totals_table(scoring: Scoring) -> Table:
     table.add_column("Total")
     table.add_column("%", justify="right")
     for name, value in official_totals(scoring).items():
-        table.add_row(name, f"{100 * value:.2f}")
+        table.add_row(name, "N/A" if value is None else f"{100 * value:.2f}")
     return table
 
 

@@ -66,7 +66,7 @@ def one_failed(played: Path, tmp_path: Path) -> EvalLog:
 def test_scored_samples_are_written_and_others_named(one_failed: EvalLog, tmp_path: Path) -> None:
     done = exported(one_failed, tmp_path / "result")
     assert done.exit_code == 0, done.output
-    assert "3 entries of baseline_scripted_" in done.output
+    assert "3 entries of baseline_mockllm-scripted_" in done.output
     assert "multiple_1 left out, not scored: " in done.output and "connection lost" in done.output
     assert f"bfcl evaluate --model {MODEL} --result-dir {tmp_path}/result" in done.output
     assert "--partial-eval" in done.output
