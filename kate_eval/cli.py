@@ -1,10 +1,6 @@
 """The `kate` command (alias `kate-eval`). Heavy imports happen inside the commands that need them."""
 
 import errno
-import importlib.util
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +11,7 @@ from rich.console import Console
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
 from kate_eval.compare.command import compare
+from kate_eval.bfcl.commands import bfcl
 from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
@@ -50,6 +47,7 @@ def main() -> None:
 
 main.add_command(appworld)
 main.add_command(compare)
+main.add_command(bfcl)
 main.add_command(knowledge)
 main.add_command(report)
 main.add_command(serve)
@@ -63,42 +61,6 @@ def _solver_needs() -> "Mapping[str, Sequence[Need]]":
 
 
 main.add_command(probe_command(_solver_needs))
-
-
-@main.group()
-def bfcl() -> None:
-    """The BFCL-V3 benchmark."""
-
-
-@bfcl.command("setup")
-def bfcl_setup() -> None:
-    """Install the pinned bfcl-eval into this environment, without its dependencies."""
-    from kate_eval.bfcl import engine
-    from kate_eval.errors import DatasetError
-
-    try:
-        engine.require()
-        console.print(f"bfcl-eval {engine.BFCL_EVAL_VERSION} is already installed.")
-        return
-    except DatasetError:
-        pass
-    command = [*_installer(), "--quiet", "--no-deps", "--require-hashes", "-r", str(engine.REQUIREMENTS)]
-    done = subprocess.run(command, check=False)
-    if done.returncode:
-        raise DatasetError(
-            f"pip could not install bfcl-eval {engine.BFCL_EVAL_VERSION} (exit code {done.returncode}). "
-            "Check the network, or install that wheel yourself: pip install --no-deps WHEEL"
-        )
-    console.print(f"Installed bfcl-eval {engine.BFCL_EVAL_VERSION} (data and checkers of BFCL-V3).")
-
-
-def _installer() -> list[str]:
-    """The command that installs into this environment: its own pip, or uv where it has none."""
-    if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip", "install"]
-    if shutil.which("uv"):
-        return ["uv", "pip", "install", "--python", sys.executable]
-    raise KateError(f"{sys.executable} has no pip, and uv is not on the PATH: install one of them")
 
 
 @main.command()

@@ -18,6 +18,7 @@ from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import Mode, has_gold, language_of
 from kate_eval.bfcl.data import Entry
 from kate_eval.bfcl.decode import DecodeError, decode_fc, decode_prompt, executable_calls
+from kate_eval.bfcl.dialect import Dialect
 from kate_eval.bfcl.environment import Environment, deadline
 from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.episode import Call
@@ -36,23 +37,46 @@ class Verdict:
 
 CORRECT = Verdict(True)
 
+_OWN: dict[Mode, Dialect] = {
+    "fc": Dialect(
+        name="fc",
+        dotted=False,
+        decode=lambda response, _: decode_fc(response),
+        steps=lambda response: [
+            Call(name, arguments) for item in decode_fc(response) for name, arguments in item.items()
+        ],
+    ),
+    "prompt": Dialect(
+        name="prompt",
+        dotted=True,
+        decode=lambda response, language: decode_prompt(response, language),
+        steps=lambda response: executable_calls(decode_prompt(response, "python")),
+    ),
+}
+"""What our own logs hold."""
 
-def check(entry: Entry, result: Any, mode: Mode) -> Verdict:
+
+def check(entry: Entry, result: Any, written: Mode | Dialect) -> Verdict:
     """The verdict on an entry's result.
 
     Args:
         entry: the benchmark entry.
         result: in the shape of the official result files (see the module's docstring).
-        mode: "fc" or "prompt", the format of the responses.
+        written: "fc" or "prompt", the format of our own responses; or the dialect of somebody else's.
 
     Raises:
         DatasetError: the benchmark's package or data is at fault; never for what a model wrote.
     """
+    dialect = _dialect(written)
     if entry.multi_turn:
-        return _check_multi_turn(entry, result, mode)
+        return _check_multi_turn(entry, result, dialect)
     if not has_gold(entry.category):
-        return _check_relevance(entry, result, mode)
-    return _check_single_turn(entry, result, mode)
+        return _check_relevance(entry, result, dialect)
+    return _check_single_turn(entry, result, dialect)
+
+
+def _dialect(written: Mode | Dialect) -> Dialect:
+    return written if isinstance(written, Dialect) else _OWN[written]
 
 
 def _ask(checker: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
@@ -73,13 +97,13 @@ def decode_answer(response: Any, category: str, mode: Mode) -> list[dict[str, An
     Raises:
         DecodeError: it is no list of calls.
     """
-    return decode_fc(response) if mode == "fc" else decode_prompt(response, language_of(category))
+    return _dialect(mode).decode(response, language_of(category))
 
 
-def _check_relevance(entry: Entry, response: Any, mode: Mode) -> Verdict:
+def _check_relevance(entry: Entry, response: Any, dialect: Dialect) -> Verdict:
     # The official runner decodes Python here for every category.
     try:
-        decoded = decode_fc(response) if mode == "fc" else decode_prompt(response, "python")
+        decoded = dialect.decode(response, "python")
         called = not engine.official().is_empty_output(decoded)
     except DecodeError:
         called = False
@@ -90,14 +114,15 @@ def _check_relevance(entry: Entry, response: Any, mode: Mode) -> Verdict:
     return Verdict(False, "relevance_error:decoder_failed", "called no function where one applies")
 
 
-def _check_single_turn(entry: Entry, response: Any, mode: Mode) -> Verdict:
+def _check_single_turn(entry: Entry, response: Any, dialect: Dialect) -> Verdict:
     try:
-        decoded = decode_answer(response, entry.category, mode)
+        decoded = dialect.decode(response, language_of(entry.category))
     except DecodeError as ex:
         return Verdict(False, "ast_decoder:decoder_failed", str(ex))
     if not engine.official().is_call_format(decoded):
         return Verdict(False, "ast_decoder:decoder_wrong_output_format", "not a list of calls")
-    found = _ask(engine.check_ast, entry.functions, decoded, entry.gold, entry.category, mode)
+    names: Mode = "prompt" if dialect.dotted else "fc"
+    found = _ask(engine.check_ast, entry.functions, decoded, entry.gold, entry.category, names)
     if found["valid"]:
         return CORRECT
     return Verdict(False, found["error_type"], str(found["error"])[:500])
@@ -116,34 +141,32 @@ def meets(entry: Entry, call: Call, answer: Any, mode: Mode) -> bool:
     return bool(_ask(engine.check_ast, *asked)["valid"])
 
 
-def decode_step(response: Any, mode: Mode) -> list[Call]:
+def decode_step(response: Any, written: Mode | Dialect) -> list[Call]:
     """The calls of one multi-turn step; none for text and for anything that does not decode."""
     try:
-        if mode == "prompt":
-            return executable_calls(decode_prompt(response, "python"))
-        return [Call(name, arguments) for item in decode_fc(response) for name, arguments in item.items()]
+        return _dialect(written).steps(response)
     except DecodeError:
         return []
 
 
-def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode) -> Verdict:
+def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], dialect: Dialect) -> Verdict:
     if len(result) != len(entry.gold):
         return Verdict(
             False, "multi_turn:force_terminated", f"{len(result)} turns played, gold has {len(entry.gold)}"
         )
-    found = first_fault(entry, result, mode)
+    found = first_fault(entry, result, dialect)
     return found[1] if found else CORRECT
 
 
 def first_fault(
-    entry: Entry, result: Sequence[Sequence[Any]], mode: Mode, seconds: float = math.inf
+    entry: Entry, result: Sequence[Sequence[Any]], written: Mode | Dialect, seconds: float = math.inf
 ) -> tuple[int, Verdict] | None:
     """The first turn of a multi-turn result that the official checkers reject, with their verdict.
 
     Args:
         entry: the benchmark entry.
         result: the turns that were played; there may be fewer than gold has.
-        mode: "fc" or "prompt", the format of the responses.
+        written: "fc" or "prompt", the format of our own responses; or the dialect of somebody else's.
         seconds: for all of it; a single call has a bound of its own.
 
     Raises:
@@ -153,7 +176,7 @@ def first_fault(
     ends = time.monotonic() + seconds
     so_far: list[str] = []
     for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=False)):
-        calls = [call for step in steps for call in decode_step(step, mode)]
+        calls = [call for step in steps for call in decode_step(step, written)]
         for call in calls:
             so_far.append(model.execute(call))
             if time.monotonic() > ends:

@@ -3,8 +3,6 @@
 Source: bfcl-eval 2026.3.23: OpenAI handler (function calling) and `model_handler/utils.py`
 (prompting). Departures: arithmetic in arguments is computed from literals only, where the official
 decoder runs `eval()` on it; text over MAX_TEXT characters does not decode.
-
-A *decoded* answer is the official shape `[{name: {argument: value}}, ...]`.
 """
 
 import ast
@@ -12,9 +10,10 @@ import json
 import operator
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from kate_eval.bfcl import engine
+from kate_eval.bfcl.dialect import Decoded, Language
 from kate_eval.episode import Call
 
 MAX_TEXT = 200_000
@@ -23,8 +22,6 @@ MAX_BITS = 14_000
 MAX_REPEATED = 10_000
 MAX_VALUES = 100_000
 """Values in an answer's arguments, each occurrence of a repeated one counted."""
-
-Decoded = list[dict[str, Any]]
 
 
 class DecodeError(ValueError):
@@ -52,7 +49,7 @@ def decode_fc(response: object) -> Decoded:
     return decoded
 
 
-def decode_prompt(text: object, language: Literal["python", "java", "javascript"]) -> Decoded:
+def decode_prompt(text: object, language: Language) -> Decoded:
     """Decode prompting-mode output: "[f(x=1), g(y='a')]".
 
     Raises:
