@@ -16,7 +16,7 @@ from kate_eval.grid.options import Options
 from kate_eval.grid.rows import Row, forms_of
 from kate_eval.hashes import texts_hash
 from kate_eval.knowledge.acquire import DEFAULT_FORMS, GOLD, default_bank
-from kate_eval.knowledge.acquire.build import Asking, build, preview
+from kate_eval.knowledge.acquire.build import FORMS, Asking, build, preview
 from kate_eval.knowledge.acquire.case import Acquired
 from kate_eval.knowledge.acquire.estimate import Estimate
 from kate_eval.knowledge.acquire.form import PROMPTS
@@ -35,7 +35,7 @@ class GridBank:
 
     Attributes:
         folder: where it is, or will be.
-        forms: that some cell shows, in the order of their declaration.
+        forms: that some cell shows.
         embedder: its name.
         split: of the gold that it is built from; "" where the user gave it: it is used as it is.
         task: the benchmark that it is for.
@@ -100,7 +100,10 @@ def plan_banks(rows: Sequence[Row], options: Options) -> dict[str, GridBank]:
     cells = {row.cell.task: [r.cell for r in rows if r.cell.task == row.cell.task] for row in rows}
     found: dict[str, GridBank] = {}
     for task, mine in cells.items():
-        forms = tuple(dict.fromkeys(form for cell in mine for form in forms_of(cell)))
+        shown = {form for cell in mine for form in forms_of(cell)}
+        forms = tuple(
+            form for form in FORMS if form in shown
+        )  # whatever the cells' order: one bank, one hash
         if options.bank is not None and forms:
             found[task] = GridBank(options.bank, forms, "", "", task, None)
         elif any(needs_bank(cell, options) for cell in mine):

@@ -68,8 +68,8 @@ def _console() -> Console:
 def grid(file: str, dry_run: bool, variants: tuple[str, ...], log_dir: Path | None, **options: Any) -> None:
     """Run what is missing of the grid in FILE: a file of yours, or the name of one of ours.
 
-    Finished samples are kept whatever happens: the same command goes on where it was. It ends with exit code 1
-    while any cell is not finished.
+    Finished samples are kept whatever happens: the same command goes on where it was. The exit code
+    is 1 while any cell is not finished.
     """
     from kate_eval.grid.load import load_grid
     from kate_eval.grid.options import Options
@@ -112,7 +112,9 @@ def _bank_lines(plan: "Plan") -> Sequence[str]:
             lines.append(f"Bank {bank.folder}: {sum(card.forms.values())} items, hash {card.items_hash}.")
             continue
         lines.append(f"Bank {bank.folder}: to be built once, of {', '.join(bank.forms)}, by {bank.writer}.")
-        lines += [f"  {form}: {cost}." for form, cost in bank.costs().items()]
+        for form, cost in bank.costs().items():
+            tokens = f"about {cost.input_tokens:,} input and {cost.output_tokens:,} output tokens"
+            lines.append(f"  {form}: {cost.requests} requests, {tokens}.")
     return lines
 
 
@@ -145,9 +147,8 @@ def _run(name: str, found: Any, options: "Options", console: Console) -> int:
         return INTERRUPTED
     unfinished = plan.to_run
     if unfinished:
-        say(
-            f"{len(unfinished)} of {len(plan.rows)} rows are not finished: run the same command again to go on."
-        )
+        count = f"{len(unfinished)} of {len(plan.rows)}"
+        say(f"{count} rows are not finished. Run the same command again to go on.")
     return 1 if unfinished else 0
 
 

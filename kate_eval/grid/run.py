@@ -79,7 +79,7 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
                 max_connections=options.max_connections,
                 retry_attempts=options.retries,
                 retry_on_error=SAMPLE_RETRIES,
-                # A row with a failed sample is not finished; its other samples are played and kept all the same.
+                # A row with a failed sample is not finished; its other samples are played and kept.
                 fail_on_error=True,
                 continue_on_fail=True,
                 score_on_error=True,
