@@ -84,6 +84,7 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
                 continue_on_fail=True,
                 score_on_error=True,
                 log_buffer=1,
+                log_model_api=False,
                 log_realtime=False,  # its database is elsewhere and isn't needed: the log has all
                 log_dir_allow_dirty=True,  # other grids' logs, which this one may share
                 display=display,  # type: ignore[arg-type]
