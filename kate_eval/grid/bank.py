@@ -114,10 +114,13 @@ def plan_banks(rows: Sequence[Row], options: Options) -> dict[str, GridBank]:
 
 def _writer(options: Options) -> Model | None:
     """The writing model; the URL and arguments are of the models that play, and hold for it if it is one."""
-    if options.writer is not None and options.writer not in options.models:
-        return make_model(options.writer, None, ())
     name = options.writer or next(iter(options.models), None)
-    return make_model(name, options.base_url, options.model_args) if name else None
+    if name is None:
+        return None
+    plays = name in options.models
+    told = (options.base_url, options.model_args) if plays else (None, ())
+    model: Model = make_model(name, *told)
+    return model
 
 
 def needs_bank(cell: Cell, options: Options) -> bool:

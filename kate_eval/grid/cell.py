@@ -90,7 +90,7 @@ def _cell(
         raise ConfigurationError(
             f"The cell {label!r} names a bank: leave it out, one bank is built for all cells (or --bank)"
         )
-    told = {"label": label, "task": task, "task_args": task_args}
+    told: dict[str, Any] = {"label": label, "task": task, "task_args": task_args}
     told |= {"solver": solver, "solver_args": args, "variant": variant}
     try:
         return Cell.model_validate(told)

@@ -10,7 +10,7 @@ from kate_eval.grid.found import Cost, Found
 from kate_eval.grid.plan import Plan, State
 
 SIMULATED = Path(__file__).parent / "simulated_costs.json"
-"""Shape -> requests, input and output tokens of a sample, as benchmarks/grid_costs.py measured them."""
+"""Shape -> requests, input and output tokens of a sample, as measure.py measured them."""
 ENOUGH = 10
 """Scored samples of a log before it says what a sample costs."""
 

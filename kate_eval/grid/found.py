@@ -138,7 +138,7 @@ def _cost(samples: Sequence[EvalSampleSummary]) -> Cost | None:
     values = [one.value for one in counted if one is not None and isinstance(one.value, dict)]
 
     def mean(name: str) -> float:
-        numbers = [float(v[name]) for v in values if isinstance(v.get(name), int | float)]  # type: ignore[arg-type]
+        numbers = [float(v[name]) for v in values if isinstance(v.get(name), int | float)]
         known = [number for number in numbers if math.isfinite(number)]
         return fmean(known) if known else 0.0
 

@@ -87,7 +87,8 @@ def expand(grid: Grid, options: Options) -> list[Row]:
 
     rows = [row(cell, model) for model in models for cell in cells if not cell.variant]
     for cell in (cell for cell in cells if cell.variant):
-        rows += [row(cell, model) for model in variants.get(cell.variant or "") or [None]]
+        players = variants.get(cell.variant or "")
+        rows += [row(cell, model) for model in players] if players else [row(cell, None)]
     return rows
 
 

@@ -2,7 +2,7 @@
 
 What `kate grid --dry-run` expects where nothing was played yet; a test measures again and compares.
 
-    python benchmarks/grid_costs.py        # a few minutes; writes kate_eval/grid/simulated_costs.json
+    python -m kate_eval.grid.measure        # a few minutes; writes simulated_costs.json
 """
 
 import json
