@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ from rich.markup import escape
 from kate_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from kate_eval.grid.bank import GridBank
+    from kate_eval.grid.cell import Grid
     from kate_eval.grid.options import Options
     from kate_eval.grid.plan import Plan
+    from kate_eval.grid.run import Say
 
 INTERRUPTED = 130
 """The exit code that shells give a command ended by Ctrl-C."""
@@ -112,13 +116,15 @@ def _bank_lines(plan: "Plan") -> Sequence[str]:
             lines.append(f"Bank {bank.folder}: {sum(card.forms.values())} items, hash {card.items_hash}.")
             continue
         lines.append(f"Bank {bank.folder}: to be built once, of {', '.join(bank.forms)}, by {bank.writer}.")
+        if bank.of_runs:
+            lines.append(f"  {', '.join(bank.of_runs)}: of runs of {bank.split}, which are played first.")
         for form, cost in bank.costs().items():
             tokens = f"about {cost.input_tokens:,} input and {cost.output_tokens:,} output tokens"
             lines.append(f"  {form}: {cost.requests} requests, {tokens}.")
     return lines
 
 
-def _run(name: str, found: Any, options: "Options", console: Console) -> int:
+def _run(name: str, found: "Grid", options: "Options", console: Console) -> int:
     """Run it.
 
     Returns:
@@ -136,7 +142,7 @@ def _run(name: str, found: Any, options: "Options", console: Console) -> int:
         interrupted = False
         try:
             plan = _with_banks(plan, console, say)
-            run_missing(plan, "rich" if console.is_terminal else "none", say)
+            run_missing(plan, _display(console), say)
         except KeyboardInterrupt:
             interrupted = True
         plan = renewed(plan)
@@ -152,15 +158,31 @@ def _run(name: str, found: Any, options: "Options", console: Console) -> int:
     return 1 if unfinished else 0
 
 
-def _with_banks(plan: "Plan", console: Console, say: Any) -> "Plan":
-    """The plan, once the banks that it needs are built."""
-    from kate_eval.grid.plan import renewed
+def _with_banks(plan: "Plan", console: Console, say: "Say") -> "Plan":
+    """The plan, once the banks that it needs are built; says what that takes, and what came of it."""
+    from kate_eval.grid.supply import supplied
 
     missing = [bank for bank in plan.banks.values() if bank.ready is None]
+    for line in _bank_lines(plan) if missing else ():
+        say(line)
+    with console.status("Building the bank") if missing and not _runs(missing) else nullcontext() as status:
+        written = count(1)
+
+        def tick(done: bool) -> None:
+            if status is not None:
+                status.update(f"Building the bank: {next(written)} items written")
+
+        plan = supplied(plan, _display(console), say, tick)
     for bank in missing:
-        for line in _bank_lines(plan):
-            say(line)
-        with console.status("Building the bank") if console.is_terminal else nullcontext():
-            card = bank.build()
-        say(f"Built {bank.folder}: {card.forms}, failed {card.failed or 'none'}, hash {card.items_hash}.")
-    return renewed(plan) if missing else plan
+        if (card := bank.ready) is not None:
+            say(f"Built {bank.folder}: {card.forms}, failed {card.failed or 'none'}, hash {card.items_hash}.")
+    return plan
+
+
+def _runs(banks: "Sequence[GridBank]") -> bool:
+    """Whether something is played meanwhile, which has a display of its own."""
+    return any(bank.of_runs for bank in banks)
+
+
+def _display(console: Console) -> str:
+    return "rich" if console.is_terminal else "none"

@@ -16,6 +16,7 @@ from kate_eval.grid.load import known_grids, load_grid
 from kate_eval.grid.options import Options
 from kate_eval.grid.plan import make_plan, renewed
 from kate_eval.grid.run import run_missing
+from kate_eval.grid.supply import supplied
 
 MODEL = "simulated/default"
 LIMIT = 5
@@ -36,9 +37,7 @@ def measure(
     distinct = tuple(cell.model_copy(update={"label": str(n)}) for n, cell in enumerate(cells))
     options = Options(models=(MODEL,), log_dir=log_dir, limit=LIMIT, world="mini")
     plan = make_plan("costs", Grid(title="costs", cells=distinct), options)
-    for bank in plan.banks.values():
-        bank.build()
-    run_missing(renewed(plan), "none", say)
+    run_missing(supplied(plan, "none", say), "none", say)
     found: dict[str, list[float]] = {}
     for state in renewed(plan).states:
         assert state.kind == "finished" and state.best is not None and state.best.cost is not None, state.note

@@ -32,7 +32,7 @@ def known(rule: str) -> Solver:
 
 def test_the_grids_are_the_paper_s_tables() -> None:
     names = "appworld", "depth_width", "knowledge", "n", "perspectives", "training"
-    assert list(known_grids()) == [f"paper_table_{name}" for name in names]
+    assert list(known_grids()) == [*(f"paper_table_{name}" for name in names), "reflection"]
 
 
 def test_knowledge_forms() -> None:
