@@ -99,10 +99,8 @@ def _found(
     file: Path, log: EvalLog, mark: dict[str, Any], samples: list[EvalSampleSummary], written: float | None
 ) -> Found:
     benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
-    # Those that were broken off with the run have neither.
     scored = [sample for sample in samples if not sample.error and _value(sample, benchmark) is not None]
-    errors = [sample.error for sample in samples if sample.error]
-    # A sample of its own needs no verdict twice: the last attempt counts.
+    errors = [sample.error for sample in samples if sample.error and not _broken_off(log, sample.error)]
     return Found(
         file=file,
         status=log.status,
@@ -116,6 +114,11 @@ def _found(
         reason=_reason(log, errors),
         written=written or 0.0,
     )
+
+
+def _broken_off(log: EvalLog, error: str) -> bool:
+    """Whether a sample has no error of its own, but was in flight when its run was."""
+    return log.status == "cancelled" and error.startswith("CancelledError")
 
 
 def _value(sample: EvalSampleSummary, benchmark: Benchmark) -> float | None:

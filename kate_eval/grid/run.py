@@ -69,7 +69,7 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
     options = plan.options
     with _told(say), _terminable():
         try:
-            eval_set(
+            _, logs = eval_set(
                 tasks,
                 log_dir=str(options.log_dir),
                 model=None,  # each task has its own
@@ -93,6 +93,9 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
             if type(ex).__name__ != "PrerequisiteError":
                 raise
             raise ConfigurationError(f"Inspect can't run the grid: {one_line(ex)}") from ex
+    # Broken off, Inspect returns without the logs of what did not end, and says nothing.
+    if len(logs) < len(tasks) or any(log.status == "cancelled" for log in logs):
+        raise KeyboardInterrupt
 
 
 def _task(state: State, plan: Plan) -> Task:

@@ -45,11 +45,11 @@ def arguments(file: Path, folder: Path) -> list[str]:
     return [str(file), *model, *at_once, "--log-dir", str(folder)]
 
 
-def killed_after(samples: int, file: Path, folder: Path, notes: Path) -> int:
-    """Run the grid, kill it when so many more samples have ended.
+def ended_by(number: int, samples: int, file: Path, folder: Path, notes: Path) -> int:
+    """Run the grid, send it a signal when so many more samples have ended.
 
     Returns:
-        Samples that have ended in all.
+        Its exit code.
     """
     before = ended(notes)
     command = [sys.executable, "-c", PROGRAM, str(notes), "grid", *arguments(file, folder)]
@@ -60,8 +60,18 @@ def killed_after(samples: int, file: Path, folder: Path, notes: Path) -> int:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
     finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        os.kill(process.pid, number)
+        code = process.wait(PATIENCE)
+    return code
+
+
+def killed_after(samples: int, file: Path, folder: Path, notes: Path) -> int:
+    """Run the grid, kill it when so many more samples have ended.
+
+    Returns:
+        Samples that have ended in all.
+    """
+    ended_by(signal.SIGKILL, samples, file, folder, notes)
     return ended(notes)
 
 
@@ -94,3 +104,14 @@ def test_two_kills_change_nothing_in_the_final_table(tmp_path: Path) -> None:
     assert rows(done.output) == rows(undisturbed.output)
     assert all(row[1] == "finished" and row[3] == "24 of 24" for row in rows(done.output).values())
     assert len(list(folder.glob("*.eval"))) == 2  # nothing is left of the attempts that were killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_it_closes_its_logs_and_says_where_it_stands(number: int, tmp_path: Path) -> None:
+    file, folder, notes = grid_file(tmp_path, CELLS), tmp_path / "logs", tmp_path / "ended"
+    assert ended_by(number, 5, file, folder, notes) == 130
+    [[found]] = read_found(folder).values()
+    assert found.status == "cancelled" and found.scored >= 5
+    plan = rows(kate_grid(*arguments(file, folder), "--dry-run").output)
+    assert plan["FC"][1:3] == ["partial", f"{found.scored} of 24"]
