@@ -83,6 +83,7 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
                 fail_on_error=True,
                 continue_on_fail=True,
                 score_on_error=True,
+                score_display=False,  # it would be computed anew with each sample
                 log_buffer=1,
                 log_model_api=False,
                 log_realtime=False,  # its database is elsewhere and isn't needed: the log has all

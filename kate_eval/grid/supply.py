@@ -11,7 +11,7 @@ from kate_eval.knowledge.acquire.write import Tick
 
 
 def supplied(plan: Plan, display: str, say: Say, tick: Tick | None = None) -> Plan:
-    """The plan, once its banks are built: each once, whatever the number of rows.
+    """The plan as things are once its banks are built: each once, whatever the number of rows.
 
     Args:
         plan: of the rows.
@@ -28,7 +28,7 @@ def supplied(plan: Plan, display: str, say: Say, tick: Tick | None = None) -> Pl
         if bank.of_runs:
             _play_runs(plan, bank, display, say)
         bank.build(tick)
-    return renewed(plan) if missing else plan
+    return renewed(plan)
 
 
 def _play_runs(plan: Plan, bank: GridBank, display: str, say: Say) -> None:
