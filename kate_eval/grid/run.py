@@ -184,7 +184,8 @@ def one_line_of(text: str) -> str:
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
     """Let a scheduler's SIGTERM end the run as Ctrl-C does: logs are closed, workers end."""
-    if threading.current_thread() is not threading.main_thread():
+    # A script's background job ignores Ctrl-C; there SIGTERM ends the process at once, which loses no more.
+    if threading.current_thread() is not threading.main_thread() or _ignores_interrupts():
         yield
         return
 
@@ -196,3 +197,7 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _ignores_interrupts() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
