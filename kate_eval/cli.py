@@ -15,6 +15,7 @@ from kate_eval.bfcl.commands import bfcl
 from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
+from kate_eval.grid.commands import grid
 from kate_eval.knowledge.commands import knowledge
 from kate_eval.trainers.commands import train
 from kate_eval.report.command import report
@@ -48,6 +49,7 @@ def main() -> None:
 main.add_command(appworld)
 main.add_command(compare)
 main.add_command(bfcl)
+main.add_command(grid)
 main.add_command(knowledge)
 main.add_command(report)
 main.add_command(serve)

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 ALLOWED = {
+    "grids": {"kate_eval"},
     "kate_eval": set(),
     "knowledge": {"kate_eval"},
     "solvers": {"knowledge", "kate_eval"},
@@ -17,7 +18,8 @@ ALLOWED = {
     "trainers": {"solvers", "knowledge", "kate_eval"},
 }
 """Room -> rooms it may import from, besides itself."""
-COMPOSITION_ROOT = {"kate_eval/_registry.py", "kate_eval/cli.py", "kate_eval/demo.py"}
+COMPOSITION_ROOT = ("kate_eval/_registry.py", "kate_eval/cli.py", "kate_eval/demo.py", "kate_eval/grid/")
+"""Files, and a folder, that put everything together."""
 ENGINES = {"bfcl_eval": "kate_eval/bfcl/engine.py", "appworld": "kate_eval/appworld/engine/"}
 """Package of a benchmark's engine -> what alone may import it."""
 OTHER_SIDE = "kate_eval/appworld/engine/"
@@ -56,11 +58,17 @@ def test_a_room_imports_only_what_it_may(file: Path) -> None:
         assert not [n for n in names if n.split(".")[0] in ("kate_eval", "inspect_ai")]
         return
     assert not [n for n in names if n.split(".")[0] == "kate_engine"]
-    if relative in COMPOSITION_ROOT:
+    if relative.startswith(COMPOSITION_ROOT):
         return
+    assert relative.startswith("grids/") or not [n for n in names if n.startswith("kate_eval.grid.")]
     own = relative.split("/")[0]
     rooms = {room(name) for name in names if name.split(".")[0] == "kate_eval"}
     assert rooms <= ALLOWED[own] | {own}
+
+
+def test_grid_files_only_declare() -> None:
+    for file in (ROOT / "grids").glob("*.py"):
+        assert imported(file) <= {"kate_eval.grid.cell"}, file
 
 
 def test_solvers_know_no_benchmark() -> None:
