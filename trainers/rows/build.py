@@ -30,6 +30,7 @@ from kate_eval.trainers.rows import appworld, bfcl
 from kate_eval.trainers.rows.aggregation import corrupted_row
 from kate_eval.trainers.rows.card import RowsCard, Teacher
 from kate_eval.trainers.rows.corruption import Corruptions
+from kate_eval.trainers.rows.decode import row_calls
 from kate_eval.trainers.rows.folder import RowsFolder, save_rows, writing
 from kate_eval.trainers.rows.knowledge import Augmenter
 from kate_eval.trainers.rows.leak import check, require_apart, test_sets
@@ -37,7 +38,7 @@ from kate_eval.trainers.rows.logs import rows_of_logs
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.source import Gold, Injection
-from kate_eval.trainers.rows.split import split_rows
+from kate_eval.trainers.rows.split import held_out, split_rows
 from kate_eval.trainers.rows.statistics import Counter as TokenCounter
 from kate_eval.trainers.rows.statistics import measure
 from kate_eval.trainers.rows.teacher import PROMPTS, Text, jobs
@@ -114,7 +115,7 @@ async def make_gold_rows(
     """
     gold = gold_of(recipe)
     card = gold.card
-    augmenter = Augmenter(recipe.knowledge, card.benchmark) if recipe.knowledge.forms else None
+    augmenter = _augmenter(gold, recipe)
     bank = augmenter.bank if augmenter else None
     sets = test_sets(card.benchmark, card.categories)
     leaked = require_apart(frozenset(gold.entries), bank, sets, recipe.allow_leakage)
@@ -185,6 +186,15 @@ async def make_log_rows(
             }
         )
         return Made(_save(folder, rows, recipe, filled, counter))
+
+
+def _augmenter(gold: Gold, recipe: Recipe) -> Augmenter | None:
+    """The knowledge that is wanted, if any."""
+    if not recipe.knowledge.forms:
+        return None
+    apart = held_out(gold.clusters.values(), recipe.held_out, recipe.seed)
+    away = frozenset(entry for entry, cluster in gold.clusters.items() if cluster in apart)
+    return Augmenter(recipe.knowledge, gold.card.benchmark, away)
 
 
 def _keep(split: str | None) -> Callable[[str], bool]:
@@ -312,7 +322,7 @@ def _card(recipe: Recipe, card: Card, mode: str, rows: Sequence[Row]) -> RowsCar
         counts={
             "rows": len(rows),
             **dict(sorted(counts.items())),
-            "calls": sum(len(row.calls) for row in rows),
+            "calls": sum(len(row_calls(row)) for row in rows if row.kind == "step"),
             "entries": len({row.entry for row in rows}),
             "scenarios": len({row.cluster for row in rows}),
             "with knowledge": sum(bool(row.knowledge) for row in rows),
@@ -323,7 +333,7 @@ def _card(recipe: Recipe, card: Card, mode: str, rows: Sequence[Row]) -> RowsCar
 def _save(
     folder: Path, rows: Sequence[Row], recipe: Recipe, card: RowsCard, counter: TokenCounter
 ) -> RowsFolder:
-    train, held_out = split_rows(rows, recipe.held_out, recipe.seed)
-    counts = card.counts | {"train": len(train), "held out": len(held_out)}
+    train, apart = split_rows(rows, recipe.held_out, recipe.seed)
+    counts = card.counts | {"train": len(train), "held out": len(apart)}
     filled = card.model_copy(update={"tokens": measure(rows, counter), "counts": counts})
-    return save_rows(folder, train, held_out, filled)
+    return save_rows(folder, train, apart, filled)

@@ -1,5 +1,7 @@
 """Knowledge in the rows' prompts: by the solvers' own injector, never of the entry itself or a sibling.
 
+Nor is it of entries that are held out: no training row may show their gold.
+
 Some entries get none (dropout), so that a trained model works without a bank too, and some of the items
 shown are exchanged for ones that do not qualify, so that it learns to pass over what doesn't fit.
 Everything is drawn from the seed, by entry: it depends neither on the order nor on what else is made.
@@ -78,7 +80,7 @@ class Noise(Retriever):
     ) -> list[Retrieved]:
         """As `Retriever.search`, with some items exchanged."""
         found = super().search(query, form, classes, k, threshold, exclude, match, select, tools)
-        rng = Random(f"{self._seed}|irrelevant|{min(exclude, default='')}|{form}|{query.text}")
+        rng = Random(f"{self._seed}|irrelevant|{sorted(exclude)}|{form}|{query.text}")
         places = [place for place in range(len(found)) if rng.random() < self._share]
         if not places:
             return found
@@ -107,6 +109,11 @@ class NoisyShelf(Shelf):
 class Augmenter:
     """Gives entries their knowledge.
 
+    Args:
+        how: parameters, and the shares that get none or something else.
+        benchmark: of the entries.
+        away: entries that are held out.
+
     Attributes:
         bank: whose items are shown.
 
@@ -115,8 +122,9 @@ class Augmenter:
         ConfigurationError: a parameter is unknown or out of range.
     """
 
-    def __init__(self, how: Augmentation, benchmark: str) -> None:
+    def __init__(self, how: Augmentation, benchmark: str, away: Set[str] = frozenset()) -> None:
         self._how = how
+        self._away = away
         self._parameters = how.parameters()
         shelf = open_bank(how.bank, how.forms, how.match, how.threshold)(benchmark)
         self.bank = shelf.bank
@@ -127,7 +135,7 @@ class Augmenter:
         """The injector of an episode; None for the share that gets no knowledge."""
         if Random(f"{self._how.seed}|dropout|{episode.entry_id}").random() < self._how.dropout:
             return None
-        return Injector(self._parameters, episode, self._shelf, exclude=episode.related)
+        return Injector(self._parameters, episode, self._shelf, exclude=episode.related | self._away)
 
     def card(self, entries: int) -> Knowledge:
         """What the rows' card says of the knowledge.
