@@ -1,10 +1,9 @@
 """Making rows: gold or logs, knowledge, the teacher, aggregation, the split, the checks, the folder."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
 from inspect_ai.model import Model
@@ -33,7 +32,7 @@ from kate_eval.trainers.rows.corruption import Corruptions
 from kate_eval.trainers.rows.decode import row_calls
 from kate_eval.trainers.rows.folder import RowsFolder, save_rows, writing
 from kate_eval.trainers.rows.knowledge import Augmenter
-from kate_eval.trainers.rows.leak import check, require_apart, test_sets
+from kate_eval.trainers.rows.leak import check, require_apart, evaluation_sets
 from kate_eval.trainers.rows.logs import rows_of_logs
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import Recipe
@@ -117,7 +116,7 @@ async def make_gold_rows(
     card = gold.card
     augmenter = _augmenter(gold, recipe)
     bank = augmenter.bank if augmenter else None
-    sets = test_sets(card.benchmark, card.categories)
+    sets = evaluation_sets(card.benchmark, card.categories)
     leaked = require_apart(frozenset(gold.entries), bank, sets, recipe.allow_leakage)
     teacher = asking.named("") if asking else None
     with writing(folder):
@@ -172,7 +171,7 @@ async def make_log_rows(
     entries = list(dict.fromkeys(row.entry for row in rows))[: recipe.limit]
     rows = [row for row in rows if row.entry in set(entries)]
     categories = found.card.categories or ()
-    sets = test_sets(found.card.benchmark, categories)
+    sets = evaluation_sets(found.card.benchmark, categories)
     leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
     with writing(folder):
         mode = "+".join(sorted({row.mode for row in rows}))
@@ -209,31 +208,41 @@ def _keep(split: str | None) -> Callable[[str], bool]:
 
 
 async def _play(gold: Gold, injection: Injection, tick: Callable[[int], None]) -> list[Played]:
-    """Play all entries, in order, some side by side."""
+    """Play all entries, in order, some side by side; after an error no more are begun."""
     limiter = anyio.CapacityLimiter(gold.at_once)
     found: dict[int, Played] = {}
+    errors: list[Exception] = []
 
     async def one(place: int, entry: str) -> None:
         async with limiter:
-            found[place] = await gold.play(entry, injection)
+            if errors:
+                return
+            try:
+                found[place] = await gold.play(entry, injection)
+            except Exception as ex:  # raised when those under way have ended: one error, not a group
+                errors.append(ex)
         tick(len(found))
 
     async with anyio.create_task_group() as group:
         for place, entry in enumerate(gold.entries):
             group.start_soon(one, place, entry)
+    if errors:
+        raise errors[0]
     return [found[place] for place in sorted(found)]
 
 
-def _stating(teacher: Model, journal: Journal) -> Callable[[str], Any]:
-    """Lets the teacher state intents, once each."""
+def _stating(teacher: Model, journal: Journal) -> Callable[[str], Awaitable[str]]:
+    """Lets the teacher state intents, each once: variants of an entry ask for the same."""
+    locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    def read(answer: str, writer: str) -> str:
+        if not answer.strip():
+            raise ValueError("the answer is empty")
+        return answer
 
     async def state(text: str) -> str:
-        def read(answer: str, writer: str) -> str:
-            if not answer.strip():
-                raise ValueError("the answer is empty")
-            return answer
-
-        written = await write([Job(STATED, text, read)], teacher, journal)
+        async with locks[text]:
+            written = await write([Job(STATED, text, read)], teacher, journal)
         return written.items[0] if written.items else ""
 
     return state
