@@ -32,7 +32,7 @@ from kate_eval.trainers.rows.corruption import Corruptions
 from kate_eval.trainers.rows.decode import row_calls
 from kate_eval.trainers.rows.folder import RowsFolder, save_rows, writing
 from kate_eval.trainers.rows.knowledge import Augmenter
-from kate_eval.trainers.rows.leak import check, require_apart, evaluation_sets
+from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.logs import rows_of_logs
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import Recipe

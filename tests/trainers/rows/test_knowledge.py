@@ -1,6 +1,7 @@
 """Knowledge in rows: never the entry's own, some get none, some items don't qualify; all from the seed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.conftest import now
 ENTRIES = [entry.id for entry in load(["multi_turn_base"], "train")][:12]
 
 
-def augmenter(away: frozenset[str] = frozenset(), **fields: object) -> Augmenter:
+def augmenter(away: frozenset[str] = frozenset(), **fields: Any) -> Augmenter:
     return Augmenter(Augmentation.model_validate({"forms": ("trajectory",), **fields}), "bfcl", away)
 
 
@@ -45,7 +46,7 @@ def test_no_item_is_of_the_entry_its_siblings_or_what_is_held_out() -> None:
 def test_dropout_is_by_entry_and_from_the_seed() -> None:
     entries = [BfclEpisode(load_entry(entry.id), "fc") for entry in load(["multi_turn_base"], "train")]
 
-    def without(**fields: object) -> list[bool]:
+    def without(**fields: Any) -> list[bool]:
         by = augmenter(**fields)
         return [by.injector(episode) is None for episode in entries]
 

@@ -62,7 +62,7 @@ def test_a_tokenizer_counts_what_its_template_writes(tmp_path: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
     words = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-    words.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
+    words.pre_tokenizer = WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]")
     tokenizer.save_pretrained(tmp_path / "plain")
     tokenizer.chat_template = (
