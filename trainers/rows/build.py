@@ -8,9 +8,6 @@ from pathlib import Path
 import anyio
 from inspect_ai.model import Model
 
-from kate_eval.appworld import data as appworld_data
-from kate_eval.bfcl import data as bfcl_data
-from kate_eval.bfcl.categories import SPLITS, in_split
 from kate_eval.errors import ConfigurationError, RowsError, unknown
 from kate_eval.hashes import texts_hash
 from kate_eval.knowledge.acquire.build import Asking
@@ -166,7 +163,7 @@ async def make_log_rows(
     ):
         if given:
             raise ConfigurationError(f"--{name} does not apply to --from-logs: the logs say what was played")
-    found = await rows_of_logs(logs, recipe.benchmark, _keep(recipe.split), recipe.aggregation, say)
+    found = await rows_of_logs(logs, recipe.benchmark, recipe.split, recipe.aggregation, say)
     rows = found.rows
     entries = list(dict.fromkeys(row.entry for row in rows))[: recipe.limit]
     rows = [row for row in rows if row.entry in set(entries)]
@@ -194,17 +191,6 @@ def _augmenter(gold: Gold, recipe: Recipe) -> Augmenter | None:
     apart = held_out(gold.clusters.values(), recipe.held_out, recipe.seed)
     away = frozenset(entry for entry, cluster in gold.clusters.items() if cluster in apart)
     return Augmenter(recipe.knowledge, gold.card.benchmark, away)
-
-
-def _keep(split: str | None) -> Callable[[str], bool]:
-    """Whether an entry belongs to a split of its benchmark."""
-    if split is None:
-        return lambda entry: True
-    if split in SPLITS:
-        chosen = split
-        return lambda entry: in_split(bfcl_data.load_entry(entry).index, chosen)
-    wanted = frozenset(appworld_data.task_ids(split))
-    return lambda entry: entry in wanted
 
 
 async def _play(gold: Gold, injection: Injection, tick: Callable[[int], None]) -> list[Played]:

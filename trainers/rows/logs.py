@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kate_eval.errors import ConfigurationError
+from kate_eval.appworld import data as appworld_data
+from kate_eval.bfcl import data as bfcl_data
+from kate_eval.bfcl.categories import SPLITS, in_split
+from kate_eval.errors import ConfigurationError, unknown
 from kate_eval.knowledge.acquire.logs import (
     MAX_SHOWN,
     chosen_logs,
@@ -51,7 +54,7 @@ class LogRows:
 async def rows_of_logs(
     logs: Sequence[Path],
     benchmark: str | None,
-    keep: Callable[[str], bool],
+    split: str | None,
     width: int,
     say: Callable[[str], None],
 ) -> LogRows:
@@ -60,15 +63,16 @@ async def rows_of_logs(
     Args:
         logs: log files, or folders of them.
         benchmark: which one, where the logs hold several.
-        keep: whether an entry is wanted.
+        split: whose entries are taken; None: all.
         width: candidates of an aggregation row at most; 0: no such rows.
         say: told of each log that can't be used.
 
     Raises:
-        ConfigurationError: no log of our tasks can be read, they are of several benchmarks, or nothing in
-            them was done rightly.
+        ConfigurationError: no log of our tasks can be read, they are of several benchmarks, the benchmark
+            has no such split, or nothing in them was done rightly.
     """
     wanted, chosen = chosen_logs(logs, benchmark, say)
+    keep = _of_split(wanted, split)
     found = LogRows(logs_card(wanted, list(chosen.values())))
     left_out: Counter[str] = Counter()
     seen: set[str] = set()
@@ -94,6 +98,18 @@ async def rows_of_logs(
     if not found.rows:
         raise ConfigurationError(f"The logs hold nothing to learn from. {'; '.join(found.notes)}")
     return found
+
+
+def _of_split(benchmark: str, split: str | None) -> Callable[[str], bool]:
+    """Whether an entry belongs to a split of the benchmark."""
+    if split is None:
+        return lambda entry: True
+    if benchmark == "bfcl":
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return lambda entry: in_split(bfcl_data.load_entry(entry).index, split)
+    wanted = frozenset(appworld_data.task_ids(split))
+    return lambda entry: entry in wanted
 
 
 async def _learn(run: Run) -> tuple[list[Row], list[Experience]]:

@@ -123,6 +123,8 @@ def test_test_entries_in_logs_are_refused_or_left_out_by_split(run: Run, tmp_pat
     log = run(task, "simulated/perfect", baseline(), limit=4)
     with pytest.raises(LeakageError, match="multi_turn_base_1, multi_turn_base_3"):
         make([log.location], tmp_path)
+    with pytest.raises(ConfigurationError, match="Unknown split 'tran'"):
+        make([log.location], tmp_path, split="tran")
     made = make([log.location], tmp_path, split="train")
     assert {row.entry for row in made.rows.train} == {"multi_turn_base_0", "multi_turn_base_2"}
     assert made.rows.card.notes == ("2 samples: the entry is of another split",) and not made.rows.card.leaked
@@ -189,7 +191,9 @@ def test_calls_nobody_checked_or_could_read_are_not_learned(run: Run, tmp_path: 
 @pytest.mark.xdist_group("rows-appworld")
 def test_appworld_s_solved_tasks_become_rows(run: Run, tmp_path: Path) -> None:
     log = run(appworld(split="mini_train"), "simulated/perfect", kate(knowledge="none", width=2), limit=1)
-    made = make([log.location], tmp_path, aggregation=2)
+    with pytest.raises(ConfigurationError, match="of another split"):
+        make([log.location], tmp_path, split="mini_test")
+    made = make([log.location], tmp_path, aggregation=2, split="mini_train")
     sample = (read_eval_log(log.location, resolve_attachments=True).samples or [])[0]
     encoded = encode_messages(sample.messages)
     found = steps(made)
