@@ -27,7 +27,12 @@ from kate_eval.knowledge.acquire.trajectory import trajectories
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience
 from kate_eval.trainers.row import Row
+from kate_eval.trainers.rows.finish import Made, card_of, save
+from kate_eval.trainers.rows.folder import writing
+from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
+from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.runs import Run, run_rows
+from kate_eval.trainers.rows.statistics import Counter as TokenCounter
 
 _ID = re.compile(r'"(?:id|tool_call_id)": "[^"\\]*", ?|, "(?:id|tool_call_id)": "[^"\\]*"')
 
@@ -49,6 +54,51 @@ class LogRows:
     items: list[Experience] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+async def make_log_rows(
+    recipe: Recipe, logs: Sequence[Path], folder: Path, counter: TokenCounter, say: Callable[[str], None]
+) -> Made:
+    """Make rows of what models did rightly.
+
+    Args:
+        recipe: what is wanted; its split, if given, says which entries are taken.
+        logs: log files, or folders of them.
+        folder: to write.
+        counter: of tokens.
+        say: told of each log that can't be used.
+
+    Raises:
+        ConfigurationError: nothing usable is in the logs, or an option does not apply to logs.
+        LeakageError: entries are of the test half, which is not allowed.
+        RowsError: the folder holds something else.
+    """
+    for name, given in (
+        ("categories", recipe.categories),
+        ("mode", recipe.mode),
+        ("knowledge", recipe.knowledge.forms),
+    ):
+        if given:
+            raise ConfigurationError(f"--{name} does not apply to --from-logs: the logs say what was played")
+    found = await rows_of_logs(logs, recipe.benchmark, recipe.split, recipe.aggregation, say)
+    rows = found.rows
+    entries = list(dict.fromkeys(row.entry for row in rows))[: recipe.limit]
+    rows = [row for row in rows if row.entry in set(entries)]
+    categories = found.card.categories or ()
+    sets = evaluation_sets(found.card.benchmark, categories)
+    leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
+    with writing(folder):
+        mode = "+".join(sorted({row.mode for row in rows}))
+        filled = card_of(recipe, found.card, mode, rows).model_copy(
+            update={
+                "logs": tuple(found.logs),
+                "models": tuple(sorted({row.origin.model for row in rows})),
+                "leak": await check(found.items, found.card, None, sets),
+                "leaked": leaked,
+                "notes": tuple(found.notes),
+            }
+        )
+        return Made(save(folder, rows, recipe, filled, counter))
 
 
 async def rows_of_logs(

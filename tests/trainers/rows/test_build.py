@@ -12,7 +12,8 @@ from kate_eval.knowledge.acquire.bfcl import gold_cases
 from kate_eval.knowledge.acquire.trajectory import trajectories
 from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.folder import save_bank
-from kate_eval.trainers.rows.build import Made, make_gold_rows
+from kate_eval.trainers.rows.build import make_gold_rows
+from kate_eval.trainers.rows.finish import Made
 from kate_eval.trainers.rows.folder import load_rows
 from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.recipe import make_recipe

@@ -21,8 +21,9 @@ from kate_eval.solvers.kate import baseline, kate, knowledge
 from kate_eval.tasks.appworld import appworld
 from kate_eval.tasks.bfcl import bfcl
 from kate_eval.trainers.row import Row
-from kate_eval.trainers.rows.build import Made, make_log_rows
 from kate_eval.trainers.rows.decode import row_calls
+from kate_eval.trainers.rows.finish import Made
+from kate_eval.trainers.rows.logs import make_log_rows
 from kate_eval.trainers.rows.recipe import make_recipe
 from kate_eval.trainers.rows.statistics import by_characters
 from tests.conftest import Scripted, gold_answer, output

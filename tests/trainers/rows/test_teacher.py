@@ -15,8 +15,9 @@ from kate_eval.knowledge.acquire.build import Asking
 from kate_eval.knowledge.folder import JOURNAL
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows.bfcl import play_entry
-from kate_eval.trainers.rows.build import Made, estimate_gold, make_gold_rows
+from kate_eval.trainers.rows.build import estimate_gold, make_gold_rows
 from kate_eval.trainers.rows.decode import row_calls
+from kate_eval.trainers.rows.finish import Made
 from kate_eval.trainers.rows.play import SENTENCES
 from kate_eval.trainers.rows.recipe import make_recipe
 from kate_eval.trainers.rows.source import Injection
