@@ -48,7 +48,8 @@ def show_card(card: "RowsCard", folder: Path) -> None:
 
     if card.leaked:
         console.print("LEAKED: made from test entries; no score on them means anything.", style="bold red")
-    table = Table(str(folder), "", show_header=True, box=None, pad_edge=False)
+    table = Table(str(folder), box=None, pad_edge=False)
+    table.add_column("", overflow="fold")
     for name, value in described(card).items():
         table.add_row(name, str(value))
     console.print(table)

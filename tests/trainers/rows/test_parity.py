@@ -105,7 +105,7 @@ def test_rows_with_knowledge_are_what_an_eval_with_knowledge_sends(run: Run, ent
 
 
 @pytest.mark.xdist_group("rows-appworld")
-@pytest.mark.parametrize("split", ["mini_train", "mini_test"])
+@pytest.mark.parametrize("split", [pytest.param("mini_train", marks=pytest.mark.slow), "mini_test"])
 def test_appworld_s_rows_are_what_an_eval_sends(run: Run, split: str) -> None:
     """The real engine answers in both. The test task gets knowledge of the training tasks."""
     shown = split == "mini_test"
