@@ -1,6 +1,7 @@
 """One SFT run from rows to checkpoint, or on from where it was interrupted."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from typing import Any
 
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.base_model import adapter, context, identity, load_model, load_renderer
-from kate_eval.trainers.checkpoint import CheckpointCard, Curves, save_checkpoint
-from kate_eval.trainers.checkpoint.card import chain, versions
+from kate_eval.trainers.checkpoint import CheckpointCard, Curves, load_card, save_checkpoint
+from kate_eval.trainers.checkpoint.card import CARD, chain, versions
 from kate_eval.trainers.checkpoint.folder import disk_is_full
 from kate_eval.trainers.curves import curves_of, draw
 from kate_eval.trainers.machine import Machine, choose_machine, peak_memory
@@ -80,12 +81,23 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
+    if (there := _there(parameters.output, run)) is not None:
+        say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
+        return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, rows, run, say)
     stop = StopRequest()
     with stop.listening(say):
         work.prepare(stop)
         work.train()
         return work.outcome(stop)
+
+
+def _there(output: Path, run: Run) -> CheckpointCard | None:
+    """The checkpoint of a run that was finished before."""
+    if not run.finished or not (output / CARD).is_file():
+        return None
+    card = load_card(output)
+    return card if card.weights_hash == run.finished else None
 
 
 def _silent(line: str) -> None:
@@ -210,6 +222,8 @@ class _Work:
             card = save_checkpoint(
                 self.parameters.output, card, lambda folder: self._write(folder, final, curves)
             )
+            shutil.rmtree(final)
+            self.run.finish(card.weights_hash)
         return Outcome(card, state.global_step, state.max_steps)
 
     def _evaluation(self) -> dict[str, Any]:
