@@ -167,7 +167,9 @@ class _Work:
         steps = trl_side.steps_of(p, len(learnt), processes)
         config = trl_side.arguments(p, self.machine, self.run.folder, steps, self.learnt.max_length)
         if not held_out:
-            config.eval_strategy, config.eval_on_start = transformers.IntervalStrategy.NO, False
+            config.eval_strategy = transformers.IntervalStrategy.NO
+        # A run that goes on has been evaluated at its start.
+        config.eval_on_start = bool(held_out) and not self.run.states()
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
         made = trl_side.StepTrainer(
             learnt=learnt,

@@ -51,10 +51,10 @@ def fills_the_disk(folder: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="No room to save .*nothing is left"):
+    with pytest.raises(TrainingError, match=r"No room to save .*nothing is left"):
         save_checkpoint(tmp_path / "one", card(), fills_the_disk)
     before = save_checkpoint(tmp_path / "one", card(), writes("w"))
-    with pytest.raises(TrainingError, match="No room to save .*that was there before is untouched"):
+    with pytest.raises(TrainingError, match=r"No room to save .*that was there before is untouched"):
         save_checkpoint(tmp_path / "one", card(steps=3), fills_the_disk)
     assert load_card(tmp_path / "one") == before and [p.name for p in tmp_path.iterdir()] == ["one"]
 

@@ -21,7 +21,7 @@ from kate_eval.trainers.sft.train import train_sft
 
 pytestmark = pytest.mark.train
 Make = Callable[..., SftParameters]
-STEPS = 40
+STEPS = 24
 PATIENCE = 240
 """Seconds that another process may take to its first state, on a machine that does much else."""
 
@@ -52,7 +52,7 @@ def wait_for_state(run: Run, process: "subprocess.Popen[str]", beyond: int) -> N
 def test_a_killed_and_a_stopped_run_come_to_the_same_losses(parameters: Make, tmp_path: Path) -> None:
     """With dropout, so that the state of the random numbers counts too."""
     given = parameters(
-        max_steps=STEPS, save_steps=3, eval_steps=10, lora=True, lora_dropout=0.2, output=tmp_path / "cut"
+        max_steps=STEPS, save_steps=3, eval_steps=8, lora=True, lora_dropout=0.2, output=tmp_path / "cut"
     )
     run = Run.of(given.output)
     killed = started(given, tmp_path / "run.yaml")

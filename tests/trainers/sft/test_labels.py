@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,8 @@ def learnt(work: _Work) -> list[str]:
     found = []
     for batch in work.trainer.get_train_dataloader():
         for labels in batch["labels"].tolist():
-            text, before = [], False
+            text: list[list[int]] = []
+            before = False
             for label in labels:
                 if label != -100 and not before:
                     text.append([])
@@ -48,46 +50,34 @@ def learnt(work: _Work) -> list[str]:
 
 @pytest.mark.parametrize("packing", [False, True])
 def test_the_loss_is_on_the_answers_alone(parameters: Make, packing: bool) -> None:
-    work = prepared(parameters(packing=packing, max_length=512 if packing else None))
+    work = prepared(parameters(packing=packing, max_length=512))
+    names = [tiny.folder_of(row) for row in work.rows.train]
     answers = [
-        '<tool_call>\n{"name": "mkdir", "arguments": '
-        + row.completion["tool_calls"][0]["function"]["arguments"]
-        + "}\n</tool_call><|im_end|>"
-        for row in work.rows.train
+        f'<tool_call>\n{{"name": "mkdir", "arguments": {{"dir": "{name}"}}}}\n</tool_call><|im_end|>'
+        for name in names
     ]
     assert sorted(learnt(work)) == sorted(answers)
 
 
-def test_packed_rows_are_learnt_as_alone(parameters: Make, rows: Any, base: Any, tmp_path: Any) -> None:
-    """The same loss over all rows: no row sees another, and the first token of each is where it was."""
-    from kate_eval.trainers.rows.folder import save_rows
-
-    from .conftest import CARD
-
+def total_loss(parameters: SftParameters) -> tuple[int, float]:
+    """Batches of an epoch, and the loss summed over all tokens that have one."""
     torch = import_module("torch")
+    trainer = prepared(parameters).trainer
+    batches = list(trainer.get_train_dataloader())
+    counted = {"num_items_in_batch": torch.tensor(1)}
+    with torch.no_grad():
+        losses = [trainer.compute_loss(trainer.model, dict(batch), **counted) for batch in batches]
+    return len(batches), float(sum(losses))
+
+
+def test_packed_rows_are_learnt_as_alone(parameters: Make, tmp_path: Path) -> None:
+    """The same loss over all rows: none sees another, and each begins at its own first place."""
     wide = tiny.base(tmp_path / "wide", positions=2048)
-    (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", tiny.rows(8), [], CARD)
-    losses = {}
-    for packing in (False, True):
-        given = parameters(
-            base=str(wide),
-            rows=tmp_path / "rows",
-            packing=packing,
-            max_length=2048,
-            batch_size=1,
-            accumulation=1,
-        )
-        trainer = prepared(given).trainer
-        batches = list(trainer.get_train_dataloader())
-        assert len(batches) == (2 if packing else 8)
-        with torch.no_grad():
-            total = sum(
-                float(trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=torch.tensor(1)))
-                for batch in batches
-            )
-        losses[packing] = total
-    assert losses[True] == pytest.approx(losses[False], rel=1e-5)
+    given = parameters(base=str(wide), max_length=2048, batch_size=1, accumulation=1)
+    alone = total_loss(given)
+    packed = total_loss(given.model_copy(update={"packing": True}))
+    assert (alone[0], packed[0]) == (12, 3)
+    assert packed[1] == pytest.approx(alone[1], rel=1e-5)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
@@ -106,5 +96,5 @@ def test_attention_that_does_not_keep_rows_apart_is_refused() -> None:
         return given(*args, **inputs)
 
     model.forward = without_positions
-    with pytest.raises(TrainingError, match="rows in one sequence would see each other.*--packing"):
+    with pytest.raises(TrainingError, match=r"rows in one sequence would see each other.*--packing"):
         check_packing(model)
