@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError
-from kate_eval.trainers.base_model import adapter, context, identity, load_model, load_renderer
+from kate_eval.trainers.base_model import adapted_by, adapter, context, identity, load_model, load_renderer
 from kate_eval.trainers.checkpoint import CheckpointCard, Curves, load_card, save_checkpoint
 from kate_eval.trainers.checkpoint.card import CARD, chain, versions
 from kate_eval.trainers.checkpoint.folder import disk_is_full
@@ -128,7 +128,7 @@ class _Work:
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
         self._check_parity()
-        model = load_model(p.base, self.machine)
+        model = load_model(p.base, self.machine, p.lora)
         self.say(
             f"{p.base}: {model.num_parameters():,} parameters, {self.machine.weights}, {self.machine.name}"
         )
@@ -181,11 +181,20 @@ class _Work:
             train_dataset=trl_side.as_dataset(learnt),
             eval_dataset=trl_side.as_dataset(held_out) if held_out else None,
             processing_class=self.renderer.tokenizer,
-            peft_config=adapter(p.lora_rank, p.lora_alpha, p.lora_dropout) if p.lora else None,
+            peft_config=self._new_adapter(),
         )
         made.remove_callback(transformers.PrinterCallback)
         made.add_callback(Watch(self.run, stop, self.say, made.batch_named))
         return made
+
+    def _new_adapter(self) -> Any:
+        p = self.parameters
+        if not p.lora:
+            return None
+        if adapted_by(p.base) is not None:
+            self.say(f"{p.base} is an adapter: it is trained on, with its own rank.")
+            return None
+        return adapter(p.lora_rank, p.lora_alpha, p.lora_dropout)
 
     def train(self) -> None:
         """All steps that are left.
@@ -254,6 +263,12 @@ class _Work:
                     file.replace(folder / file.name)
         draw(curves, folder / "curves.png", PANELS)
 
+    def _adapts(self) -> str:
+        if not self.parameters.lora or self.parameters.merge:
+            return ""
+        [found] = {config.base_model_name_or_path for config in self.trainer.model.peft_config.values()}
+        return str(found)
+
     def _card(self, evaluation: dict[str, Any], curves: Curves) -> CheckpointCard:
         p = self.parameters
         root, stages = chain(p.base)
@@ -261,6 +276,7 @@ class _Work:
             trainer="sft",
             kind="adapter" if p.lora and not p.merge else "full",
             base=p.base,
+            adapts=self._adapts(),
             root=root,
             stages=stages,
             rows_hash=self.rows.hash,

@@ -115,6 +115,26 @@ def test_an_adapter_loads_and_merges_to_the_same(base: Path, parameters: Make) -
             assert not torch.allclose(adapted(ids).logits, whole(ids).logits, atol=1e-3)
 
 
+def test_an_adapter_is_trained_on(base: Path, parameters: Make, tmp_path: Path) -> None:
+    """It stays an adapter of the same model; training all weights begins from both."""
+    torch, peft = import_module("torch"), import_module("peft")
+    first = parameters(lora=True, lora_rank=4, learning_rate=1e-2, exact_rows=0)
+    second = first.model_copy(update={"base": str(first.output), "output": tmp_path / "second"})
+    third = second.model_copy(update={"lora": False, "output": tmp_path / "third", "learning_rate": 1e-9})
+    cards = [run(p).card for p in (first, second, third)]
+    assert [card.adapts for card in cards if card] == [str(base), str(base), ""]
+    assert {card.root for card in cards if card} == {str(base)}
+    ids, logits = torch.tensor([[1, 5, 9, 40]]), []
+    with torch.no_grad():
+        for given in (first, second):
+            model = peft.AutoPeftModelForCausalLM.from_pretrained(given.output)
+            assert model.peft_config["default"].r == 4
+            logits.append(model(ids).logits)
+        whole = saved(third)(ids).logits
+    assert not torch.allclose(logits[0], logits[1], atol=1e-3)
+    assert torch.allclose(logits[0], whole, atol=1e-4)
+
+
 def test_rows_beyond_the_length_are_left_out_and_counted(rows: Path, parameters: Make) -> None:
     lines: list[str] = []
     shortest = parameters(max_length=384, max_steps=1, exact_rows=0)
