@@ -22,6 +22,7 @@ from kate_eval.trainers.run import Run, step_of
 from kate_eval.trainers.sft.examples import Examples, fitting, length_of, render_rows
 from kate_eval.trainers.sft.packing import check_packing
 from kate_eval.trainers.sft.parameters import SftParameters
+from kate_eval.trainers.stopping import StopRequest
 
 Say = Callable[[str], None]
 PANELS = {
@@ -61,7 +62,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     """
     import torch
 
-    from kate_eval.trainers.sft.watch import StopRequest, quiet
+    from kate_eval.trainers.sft.watch import quiet
 
     if parameters.merge and not parameters.lora:
         raise TrainingError("--merge puts an adapter into its base: it needs --lora")
@@ -123,7 +124,7 @@ class _Work:
         self.began = time.monotonic()
         self.parity: dict[str, Any] = {}
 
-    def prepare(self, stop: Any) -> None:
+    def prepare(self, stop: StopRequest) -> None:
         """Everything up to the first step."""
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
@@ -155,7 +156,7 @@ class _Work:
         self.held_out = fitting(held_out, most) if self.held_out.kept else self.held_out
         self.say(f"To learn: {self.learnt}. Held out: {self.held_out}.")
 
-    def _trainer(self, model: Any, stop: Any) -> Any:
+    def _trainer(self, model: Any, stop: StopRequest) -> Any:
         import transformers
 
         from kate_eval.trainers.sft import trainer as trl_side
@@ -218,7 +219,7 @@ class _Work:
                 "the disk and run the same command again; it goes on from there"
             ) from ex
 
-    def outcome(self, stop: Any) -> Outcome:
+    def outcome(self, stop: StopRequest) -> Outcome:
         """The checkpoint, unless the run was told to stop before its end."""
         state = self.trainer.state
         if stop.made and state.global_step < state.max_steps:

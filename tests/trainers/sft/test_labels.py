@@ -14,7 +14,7 @@ from kate_eval.trainers.run import Run
 from kate_eval.trainers.sft.packing import check_packing
 from kate_eval.trainers.sft.parameters import SftParameters
 from kate_eval.trainers.sft.train import _Work
-from kate_eval.trainers.sft.watch import StopRequest
+from kate_eval.trainers.stopping import StopRequest
 from tests.trainers import tiny
 
 pytestmark = pytest.mark.train
