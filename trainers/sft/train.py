@@ -82,7 +82,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if (there := _there(parameters.output, run)) is not None:
+    if not restart and (there := _there(parameters.output, run)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, rows, run, say)

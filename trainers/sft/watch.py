@@ -74,11 +74,12 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         shown = ", ".join(f"{name} {logs[name]:.4g}" for name in _SHOWN if name in logs)
         if shown:
             left = (now - self._began) / max(1, done - self._first) * (whole - done)
-            rest = f", about {_duration(left)} left" if self._first < done < whole else ""
+            rest = f", {_duration(left)} left" if self._first < done < whole else ""
             self._say(f"step {done}/{whole}: {shown}{rest}")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The state is whole, with all its files."""
+        """The state is whole, with the files of all processes."""
+        args.distributed_state.wait_for_everyone()
         if state.is_world_process_zero:
             self._run.mark(state.global_step)
 
@@ -103,9 +104,9 @@ def not_finite(name: str, value: float, step: int, batch: str) -> str:
 
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return (
-        f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "1 min"
-    )
+    if minutes >= 60:
+        return f"about {minutes // 60} h {minutes % 60} min"
+    return f"about {minutes} min" if minutes else "under a minute"
 
 
 def quiet() -> None:
