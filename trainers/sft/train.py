@@ -70,7 +70,6 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     if parameters.threads:
         torch.set_num_threads(parameters.threads)
     first = os.environ.get("RANK", "0") == "0"
-    say = say if first else _silent
     machine = choose_machine(
         parameters.device,
         parameters.precision,
@@ -99,10 +98,6 @@ def _there(output: Path, run: Run) -> CheckpointCard | None:
         return None
     card = load_card(output)
     return card if card.weights_hash == run.finished else None
-
-
-def _silent(line: str) -> None:
-    """Another process says it."""
 
 
 class _Work:
