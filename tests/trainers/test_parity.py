@@ -20,15 +20,15 @@ from . import tiny
 class Plain:
     """A tokenizer of characters, with what a renderer asks of one."""
 
-    chat_template = "hermes"
-    eos_token_id = 0
+    chat_template: Any = "hermes"
+    eos_token_id: int | None = 0
     name_or_path = "plain"
 
     def apply_chat_template(self, conversation: Any, **options: Any) -> str:
         return "".join(f"{m['role']}:{m['content']}\n" for m in conversation)
 
     def get_chat_template(self, chat_template: str | None, tools: Any) -> str:
-        return self.chat_template
+        return str(self.chat_template)
 
     def __call__(self, text: str, **options: Any) -> Any:
         return {"input_ids": [ord(letter) for letter in text]}
