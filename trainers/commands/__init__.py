@@ -1,9 +1,11 @@
-"""`kate train ...`: a file for each command. Heavy imports happen inside the commands."""
+"""`kate train`: rows, trainers, export. A file for each kind of command; heavy imports happen inside them."""
 
 import click
 
 from kate_eval.trainers.commands.environment import setup
+from kate_eval.trainers.commands.rows import rows
 from kate_eval.trainers.commands.sft import sft
+from kate_eval.trainers.commands.show import show
 
 
 @click.group()
@@ -11,5 +13,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (setup, sft):
+for _command in (rows, setup, sft, show):
     train.add_command(_command)
