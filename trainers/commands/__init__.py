@@ -2,7 +2,9 @@
 
 import click
 
+from kate_eval.trainers.commands.environment import setup
 from kate_eval.trainers.commands.rows import rows
+from kate_eval.trainers.commands.sft import sft
 from kate_eval.trainers.commands.show import show
 
 
@@ -11,5 +13,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-train.add_command(rows)
-train.add_command(show)
+for _command in (rows, setup, sft, show):
+    train.add_command(_command)
