@@ -1,17 +1,19 @@
 """Weighted means over groups of samples, with standard errors clustered by the underlying entry.
 
 Source of the clustered estimate: Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), appendix A,
-with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses.
+with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses. Of several tests: Holm, "A simple
+sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 6, 1979). Of several epochs:
+pass@k, Chen et al. (arXiv 2107.03374), and pass^k, Yao et al. (arXiv 2406.12045).
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One sample's value, the group it counts in, and the cluster it is correlated within.
 
@@ -59,7 +61,18 @@ class Estimate:
         """Two-sided p-value that the mean is zero (normal approximation); nan without spread."""
         if not self.stderr:
             return math.nan
-        return 2 * (1 - NormalDist().cdf(abs(self.mean) / self.stderr))
+        return math.erfc(abs(self.mean) / self.stderr / math.sqrt(2))  # exact where 1 - cdf is 0
+
+    def detectable(self, power: float = 0.8, level: float = 0.05) -> float:
+        """The smallest true mean that differs significantly from zero with this probability.
+
+        (z(1 - level/2) + z(power)) x standard error: 2.80 standard errors. The standard error is the one
+        that was found, so it answers "what could this sample have shown", not "what is the power of what it
+        showed". nan without spread.
+        """
+        if not self.stderr:
+            return math.nan
+        return (NormalDist().inv_cdf(1 - level / 2) + NormalDist().inv_cdf(power)) * self.stderr
 
 
 def weighted_mean(observed: Iterable[Observed], weights: Mapping[str, float]) -> Estimate:
@@ -109,3 +122,44 @@ def paired_difference(
         Observed(first[key].value - second[key].value, first[key].group, first[key].cluster) for key in shared
     ]
     return weighted_mean(differences, weights)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for all of them by Holm's step-down method, in the order given.
+
+    The i-th smallest of m is multiplied by m - i + 1, never falls below a smaller one's, and is at most 1.
+    """
+    order = sorted(range(len(p_values)), key=lambda number: p_values[number])
+    corrected = [1.0] * len(p_values)
+    highest = 0.0
+    for rank, number in enumerate(order):
+        highest = max(highest, (len(p_values) - rank) * p_values[number])
+        corrected[number] = min(1.0, highest)
+    return corrected
+
+
+def pass_at(k: int, n: int, correct: int) -> float:
+    """The probability that at least one of k attempts is right, estimated without bias from n attempts.
+
+    1 - C(n - correct, k) / C(n, k).
+
+    Raises:
+        ValueError: fewer than k attempts.
+    """
+    _enough(k, n)
+    return 1 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+def pass_hat(k: int, n: int, correct: int) -> float:
+    """The probability that all of k attempts are right, estimated without bias from n: C(correct, k) / C(n, k).
+
+    Raises:
+        ValueError: fewer than k attempts.
+    """
+    _enough(k, n)
+    return math.comb(correct, k) / math.comb(n, k)
+
+
+def _enough(k: int, n: int) -> None:
+    if not 1 <= k <= n:
+        raise ValueError(f"k = {k} needs at least as many attempts, got {n}")

@@ -27,6 +27,7 @@ class Benchmark:
         headline: observations -> the score that ranks and compares.
         scores: observations -> all scores.
         columns: scores that have a column, in order.
+        categories: groups of observations, in order.
         like: metadata that must be equal for runs to be compared.
         labels: score -> how a column names it.
     """
@@ -39,8 +40,14 @@ class Benchmark:
     headline: Callable[[Sequence[Observed]], Weights]
     scores: Callable[[Sequence[Observed]], dict[str, Estimate]]
     columns: tuple[str, ...]
+    categories: tuple[str, ...]
     like: tuple[str, ...]
     labels: Mapping[str, str]
+
+
+_DETECTION = {"relevance": ("live_relevance",), "irrelevance_all": ("irrelevance", "live_irrelevance")}
+"""The leaderboard's two detection scores -> categories, of which each counts the same (bfcl-eval
+`eval_runner_helper.py`)."""
 
 
 def bfcl_headline(observed: Sequence[Observed]) -> Weights:
@@ -64,6 +71,9 @@ def _bfcl_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
         weights = aggregate_weights(name, counts)
         if weights is not None:
             found[name] = weighted_mean(observed, weights)
+    for name, members in _DETECTION.items():
+        if all(counts[member] for member in members):
+            found[name] = weighted_mean(observed, dict.fromkeys(members, 1 / len(members)))
     return found | {c: weighted_mean(observed, {c: 1.0}) for c in CATEGORIES if counts[c]}
 
 
@@ -116,7 +126,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         title=lambda metadata: "BFCL-V3",
         headline=bfcl_headline,
         scores=_bfcl_scores,
-        columns=(*AGGREGATES, *GROUPS["multi_turn"]),
+        columns=(*AGGREGATES, *GROUPS["multi_turn"], *_DETECTION),
+        categories=CATEGORIES,
         like=("mode", "bfcl_eval_version"),
         labels={
             "overall": "Overall",
@@ -127,6 +138,9 @@ BENCHMARKS: dict[str, Benchmark] = {
             "multi_turn_miss_func": "miss func",
             "multi_turn_miss_param": "miss param",
             "multi_turn_long_context": "long ctx",
+            "relevance": "relevance",
+            "irrelevance_all": "irrelevance",
+            "irrelevance": "irrelevance (non-live)",
         },
     ),
     "appworld": Benchmark(
@@ -138,11 +152,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         headline=_appworld_headline,
         scores=_appworld_scores,
         columns=("sgc", "difficulty_1", "difficulty_2", "difficulty_3"),
+        categories=("difficulty_1", "difficulty_2", "difficulty_3"),
         like=("world", "split", "data_hash", "appworld_version", "task_prompts_hash"),
         labels={
             "tgc": "TGC",
             "sgc": "SGC",
             **{f"difficulty_{level}": f"TGC level {level}" for level in (1, 2, 3)},
+            **{f"sgc_difficulty_{level}": f"SGC level {level}" for level in (1, 2, 3)},
         },
     ),
 }

@@ -32,7 +32,8 @@ class Cost:
         output: generated tokens.
         reasoning: of them, those of reasoning.
         roles: role -> tokens, input and output.
-        p50: median over all steps of the run: seconds from a step's first request to its decision.
+        mean: over all steps of the run: seconds from a step's first request to its decision.
+        p50: the same, the median.
         p95: the same, the 95th percentile.
         model: seconds a step that requests took, without waiting for a connection or a retry; those that
             ran side by side all count.
@@ -44,6 +45,7 @@ class Cost:
     output: float | None
     reasoning: float | None
     roles: Mapping[str, float]
+    mean: float | None
     p50: float | None
     p95: float | None
     model: float | None
@@ -67,6 +69,7 @@ def cost_of(run: Run, prices: Prices) -> Cost:
         output=_mean(u.output_tokens for u in samples),
         reasoning=_mean(u.reasoning_tokens for u in samples),
         roles={name: fmean(s.roles.get(name, 0) for s in run.samples if s.roles) for name in names},
+        mean=fmean(steps) if steps else None,
         p50=quantile(steps, 0.5),
         p95=quantile(steps, 0.95),
         model=sum(timed) / 1000 / len(steps) if timed else None,

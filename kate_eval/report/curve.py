@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kate_eval.report.leaderboard import Row
+from kate_eval.report.leaderboard import Result
 from kate_eval.report.part import Part, part
 
 PARTS = 10
@@ -27,14 +27,14 @@ class Point:
     so_far: Part
 
 
-def curve(row: Row) -> list[Point]:
+def curve(result: Result) -> list[Point]:
     """The run by tenths of its order, by fewer and larger parts where it has under 20 samples.
 
     Returns:
         [] for a run whose samples have no position: it did not learn from them.
     """
     ordered = sorted(
-        ((s.position, s) for s in row.run.samples if s.position is not None), key=lambda pair: pair[0]
+        ((s.position, s) for s in result.run.samples if s.position is not None), key=lambda pair: pair[0]
     )
     count = min(PARTS, max(1, len(ordered) // FEWEST)) if ordered else 0
     ends = [round(len(ordered) * number / count) for number in range(1, count + 1)]
@@ -43,8 +43,8 @@ def curve(row: Row) -> list[Point]:
         Point(
             first=ordered[start][0],
             last=ordered[end - 1][0],
-            here=part(samples[start:end], row.baseline),
-            so_far=part(samples[:end], row.baseline),
+            here=part(samples[start:end], result.baseline),
+            so_far=part(samples[:end], result.baseline),
         )
         for start, end in zip([0, *ends], ends, strict=False)
     ]

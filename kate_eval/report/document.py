@@ -175,7 +175,7 @@ class Point(Model):
     """Id of the leaderboard's row that it comes from."""
     label: str = ""
     front: bool = False
-    """Whether no other point of the plot has both less x and more y (Pareto)."""
+    """Whether no other point of the plot has as much y for less x, or more y for as much (Pareto)."""
 
 
 class Series(Model):

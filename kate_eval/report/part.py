@@ -32,7 +32,7 @@ def part(samples: Sequence[SampleRow], baseline: Run | None) -> Part:
         baseline: the run to compare with.
     """
     first = by_entry(samples)
-    theirs = by_entry(baseline.samples) if baseline else {}
+    theirs = baseline.by_entry if baseline else {}
     second = {entry: observed for entry, observed in theirs.items() if entry in first}
     return Part(
         score=_mean([sample.observed for sample in samples if sample.observed is not None]),

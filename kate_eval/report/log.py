@@ -1,0 +1,139 @@
+"""From a log to a run: its header says how it was measured, its summaries what became of the samples."""
+
+import math
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+from inspect_ai.log import (
+    EvalLog,
+    EvalSampleSummary,
+    read_eval_log_sample,
+    read_eval_log_sample_summaries,
+)
+from inspect_ai.scorer import CORRECT
+
+from kate_eval.report.benchmarks import BENCHMARKS
+from kate_eval.report.runs import FLOOR, Run, SampleRow, Source
+from kate_eval.stats import Observed
+
+
+def run_of(source: Source, log: EvalLog) -> Run:
+    """The run of a log's header, still without samples."""
+    benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
+    step = next((s for s in reversed(log.plan.steps) if not s.solver.endswith(benchmark.setup)), None)
+    solver = step.solver.rpartition("/")[2] if step else "?"
+    critic = (log.eval.model_roles or {}).get("critic")
+    return Run(
+        sources=(replace(source, created=str(log.eval.created)),),
+        status=log.status,
+        # The floor asks no model, whatever --model said.
+        model="(no model)" if solver == FLOOR else log.eval.model,
+        critic=str(getattr(critic, "model", critic)) if critic else "",
+        solver=solver,
+        parameters={k: v for k, v in (step.params if step else {}).items() if v is not None},
+        generation=_generation(log),
+        selection=f"{sorted(map(str, log.eval.dataset.sample_ids or []))} x {log.eval.config.epochs or 1}",
+        metadata=dict(log.eval.metadata or {}),
+        task_version=str(log.eval.task_version),
+        epochs=log.eval.config.epochs or 1,
+        expected=_expected(log),
+        usage=dict(log.stats.model_usage),
+        packages=dict(log.eval.packages),
+    )
+
+
+def with_samples(run: Run) -> Run:
+    """The run with its samples, read from its log."""
+    [source] = run.sources
+    known = _Shared()
+    summaries = read_eval_log_sample_summaries(source.file)
+    scorer = run.benchmark.scorer
+    return replace(run, samples=tuple(_sample(source.file, summary, scorer, known) for summary in summaries))
+
+
+def _generation(log: EvalLog) -> dict[str, Any]:
+    settings = log.eval.model_generate_config.model_dump(exclude_none=True)
+    transport = {"max_connections", "max_retries", "attempt_timeout", "timeout"}
+    kept = {name: value for name, value in settings.items() if name not in transport}
+    kept |= log.eval.model_args
+    return kept if log.eval.model_base_url is None else kept | {"base_url": log.eval.model_base_url}
+
+
+def _expected(log: EvalLog) -> int:
+    if log.results is not None:
+        return log.results.total_samples
+    # A run that was killed has no results; its spec still lists the samples that it set out to play.
+    return len(log.eval.dataset.sample_ids or []) * (log.eval.config.epochs or 1)
+
+
+class _Shared:
+    """Equal dictionaries of a run's samples as one object: most samples depend on the same things."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, found: Any) -> dict[str, Any]:
+        if not isinstance(found, dict):
+            return {}
+        return self._known.setdefault(repr(found), found)
+
+
+def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared) -> SampleRow:
+    scores = summary.scores or {}
+    verdict = scores.get(scorer)
+    observed = None
+    scored = verdict is not None and not (isinstance(verdict.value, float) and math.isnan(verdict.value))
+    if verdict is not None and scored and not summary.error:
+        value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
+        place = summary.metadata["category"], summary.metadata["cluster"]
+        observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
+    counted = scores.get("run_counters")
+    counters = counted.value if counted and isinstance(counted.value, dict) else {}
+    kept = _kept(file, summary)
+    return SampleRow(
+        entry=str(summary.id),
+        observed=observed,
+        broken_gold=bool(summary.metadata.get("broken_gold")),
+        counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
+        provenance=shared(kept.get("provenance")),
+        details=shared((verdict.metadata if verdict else None) or {}),
+        tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
+        error=summary.error or (None if observed else "not scored"),
+        nearest=_finite(kept.get("nearest")),
+        position=kept["position"] if isinstance(kept.get("position"), int) else None,
+        usage=dict(summary.model_usage),
+        roles=shared(_roles(kept.get("tokens"))),
+        step_ms=_steps(kept.get("step_ms")),
+        model_ms=kept["model_ms"] if isinstance(kept.get("model_ms"), int) else None,
+    )
+
+
+def _roles(tokens: Any) -> dict[str, int]:
+    """Tokens by role from those by role and direction; cached and reasoning ones are part of the others."""
+    found: dict[str, int] = defaultdict(int)
+    for key, count in tokens.items() if isinstance(tokens, dict) else ():
+        role, _, direction = str(key).rpartition("_")
+        if direction in ("input", "output") and isinstance(count, int):
+            found[role] += count
+    return dict(found)
+
+
+def _steps(found: Any) -> tuple[int, ...]:
+    return tuple(ms for ms in found if isinstance(ms, int)) if isinstance(found, list) else ()
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _kept(file: str, summary: EvalSampleSummary) -> dict[str, Any]:
+    """What run_counters keeps; summaries leave out what is over a kilobyte, such as very many steps."""
+    counted = (summary.scores or {}).get("run_counters")
+    kept = (counted.metadata if counted else None) or {}
+    if any(isinstance(kept.get(name), str) for name in ("provenance", "step_ms")):
+        large = {"messages", "events", "store", "attachments"}
+        sample = read_eval_log_sample(file, summary.id, summary.epoch, exclude_fields=large)
+        counted = (sample.scores or {}).get("run_counters")
+        kept = (counted.metadata if counted else None) or {}
+    return kept
