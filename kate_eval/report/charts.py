@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from kate_eval.report.document import Axis, Plot
+from kate_eval.report.labels import placed, shared_words
 
 Spec = dict[str, Any]
 """Vega-Lite."""
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SIMULATED = "SIMULATED: a stochastic policy that knows the answers, not a model"
+WIDTH, HEIGHT = 560, 320
 STEP, GAP = 15, 9
 """Pixels for each series of a name on the vertical axis, and between names."""
 _FORMATS = {
@@ -24,7 +26,10 @@ _FORMATS = {
     "seconds": ".3~g",
     "dollars": "$.3~g",
 }
-_X, _Y = {"field": "x"}, {"field": "y"}
+_CHOSEN = "chosen"
+"""The parameter that a click on the legend sets: other series fade."""
+_FADED = {"condition": {"param": _CHOSEN, "value": 1}, "value": 0.1}
+_INTERVAL = {"condition": {"param": _CHOSEN, "value": 0.5}, "value": 0.05}
 
 
 def chart(plot: Plot, title: bool = True) -> Spec:
@@ -36,18 +41,21 @@ def chart(plot: Plot, title: bool = True) -> Spec:
             is always written into it.
     """
     named = plot.x.unit == "text"
-    names = [series.name for series in plot.series]
+    simulated = plot.kind == "simulated"
+    lines = ([plot.title] if title else []) + ([SIMULATED] if simulated else [])
+    common = shared_words([series.name for series in plot.series])
+    names = [series.name.removeprefix(common) for series in plot.series]
     spec: Spec = {
         "$schema": SCHEMA,
-        "description": f"{SIMULATED}. {plot.title}" if plot.kind == "simulated" else plot.title,
-        "data": {"values": _values(plot)},
-        "width": 560,
-        "height": _rows(plot) * (STEP * len(names) + GAP) if named else 320,
-        "encoding": {"color": _color(names), "tooltip": _tooltip(plot)},
-        "layer": _by_name(plot) if named else _by_number(plot),
+        "description": f"{SIMULATED}. {plot.title}" if simulated else plot.title,
+        "data": {"values": _values(plot, names)},
+        "width": WIDTH,
+        "height": _rows(plot) * (STEP * len(names) + GAP) if named else HEIGHT,
+        "encoding": {"color": _color(names, common), "tooltip": _tooltip(plot)},
+        "layer": _by_name(plot, names) if named else _by_number(plot, names),
     }
-    head = {"text": plot.title if title else "", "subtitle": SIMULATED if plot.kind == "simulated" else ""}
-    return spec | ({"title": head} if any(head.values()) else {})
+    head = {"text": lines[0], "subtitle": lines[1:]} if lines else {}
+    return spec | ({"title": head if title else head | {"style": "warning"}} if lines else {})
 
 
 def _rows(plot: Plot) -> int:
@@ -55,80 +63,86 @@ def _rows(plot: Plot) -> int:
     return len(plot.x.values) or len({point.x for series in plot.series for point in series.points})
 
 
-def _values(plot: Plot) -> list[dict[str, Any]]:
+def _values(plot: Plot, names: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        point.model_dump(exclude_none=True) | {"series": series.name}
-        for series in plot.series
+        point.model_dump(exclude_none=True) | {"series": name}
+        for series, name in zip(plot.series, names, strict=True)
         for point in series.points
     ]
 
 
-def _color(names: Sequence[str]) -> Spec:
-    legend = {"title": None, "symbolLimit": 40} if len(names) > 1 else None
+def _color(names: Sequence[str], common: str) -> Spec:
+    legend = {"title": common.strip() or None, "symbolLimit": 56} if len(names) > 1 else None
     return {"field": "series", "type": "nominal", "scale": {"domain": list(names)}, "legend": legend}
 
 
 def _tooltip(plot: Plot) -> list[Spec]:
-    shown = [
+    points = [point for series in plot.series for point in series.points]
+    run = [{"field": "label", "type": "nominal", "title": "Run"}] if any(p.label for p in points) else []
+    ends = [
+        {"field": end, **_type(plot.y), "title": f"95%, {end}"}
+        for end in ("low", "high")
+        if any(p.low is not None for p in points)
+    ]
+    count = (
+        [{"field": "n", "type": "quantitative", "title": "n"}] if any(p.n is not None for p in points) else []
+    )
+    return [
         {"field": "series", "type": "nominal", "title": "Series"},
-        {"field": "label", "type": "nominal", "title": "Run"},
+        *run,
         {"field": "x", **_type(plot.x), "title": plot.x.label},
         {"field": "y", **_type(plot.y), "title": plot.y.label},
+        *ends,
+        *count,
     ]
-    values = [point for series in plot.series for point in series.points]
-    if any(point.low is not None for point in values):
-        shown += [{"field": end, **_type(plot.y), "title": f"95%, {end}"} for end in ("low", "high")]
-    if any(point.n is not None for point in values):
-        shown.append({"field": "n", "type": "quantitative", "title": "n"})
-    return shown if any(point.label for point in values) else [shown[0], *shown[2:]]
 
 
 def _type(axis: Axis) -> Spec:
     if axis.unit == "text":
         return {"type": "nominal"}
-    precise = ".1%" if axis.unit == "share" else ",.4~r"
-    return {"type": "quantitative", "format": precise}
+    return {"type": "quantitative", "format": ".1%" if axis.unit == "share" else ",.4~r"}
 
 
-def _by_number(plot: Plot) -> list[Spec]:
+def _by_number(plot: Plot, names: Sequence[str]) -> list[Spec]:
     """Score over a number: lines or points with their intervals, and the Pareto front where there is one."""
     scale = {"type": "log", "nice": False} if plot.x.log else {"zero": False, "nice": False}
-    x = {**_X, **_axis(plot.x), "scale": {**scale, "padding": 16}}
+    x = {"field": "x", **_axis(plot.x), "scale": {**scale, "padding": 16}}
+    y = {"field": "y", **_axis(plot.y), "scale": {"zero": False}}
     if plot.mark == "line":
         x["axis"]["values"] = sorted({p.x for s in plot.series for p in s.points if not isinstance(p.x, str)})
         x["axis"]["labelOverlap"] = True
-    y = {**_Y, **_axis(plot.y), "scale": {"zero": False}}
-    shape = {"field": "series", "type": "nominal", "scale": {"domain": [s.name for s in plot.series]}}
-    layers: list[Spec] = [
-        {"mark": {"type": "rule", "opacity": 0.45}, "encoding": {"x": x, **_interval("y", y)}},
-        {
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {"x": x, "y": y, "shape": shape},
-        },
+    line = {"mark": {"type": "line"}, "encoding": {"x": x, "y": y, "opacity": _FADED}}
+    return [
+        *_front(plot, x, y),
+        *([line] if plot.mark == "line" else []),
+        {"mark": {"type": "rule"}, "encoding": {"x": x, **_interval("y", y), "opacity": _INTERVAL}},
+        _points(names, {"x": x, "y": y}),
     ]
-    if plot.mark == "line":
-        layers.insert(0, {"mark": {"type": "line"}, "encoding": {"x": x, "y": y}})
-    if any(point.front for series in plot.series for point in series.points):
-        layers[:0] = _front(x, y)
-    return layers
 
 
-def _front(x: Spec, y: Spec) -> list[Spec]:
-    """The points that no other point beats in both, joined by steps and named."""
-    only = [{"filter": {"field": "front", "equal": True}}]
+def _front(plot: Plot, x: Spec, y: Spec) -> list[Spec]:
+    """The points that no other point betters, joined by steps and named where there is room."""
+    if not any(point.front for series in plot.series for point in series.points):
+        return []
     joined = {"type": "line", "interpolate": "step-after", "strokeDash": [4, 4], "opacity": 0.7}
     # One line for all series: without the shared colour's grouping.
     alone = {"x": x, "y": y, "color": {"value": "gray"}, "tooltip": None}
-    named = {"type": "text", "align": "left", "dx": 7, "dy": -9, "limit": 220, "fontSize": 10}
-    return [
-        {"transform": only, "mark": joined, "encoding": alone},
-        {"transform": only, "mark": named, "encoding": {**alone, "text": {"field": "label"}}},
+    labels = [
+        {
+            "data": {
+                "values": [{"x": at.x, "y": at.y, "text": at.text} for at in placed(plot) if at.left == left]
+            },
+            "mark": {"type": "text", "align": "right" if left else "left", "dx": -7 if left else 7, "dy": -9},
+            "encoding": {**alone, "text": {"field": "text"}},
+        }
+        for left in (True, False)
     ]
+    only = [{"filter": {"field": "front", "equal": True}}]
+    return [{"transform": only, "mark": joined, "encoding": alone}, *labels]
 
 
-def _by_name(plot: Plot) -> list[Spec]:
+def _by_name(plot: Plot, names: Sequence[str]) -> list[Spec]:
     """Score by name: a row for each name, in it a bar or a point with its interval for each series."""
-    names = [series.name for series in plot.series]
     y = {
         "field": "x",
         "type": "nominal",
@@ -136,19 +150,23 @@ def _by_name(plot: Plot) -> list[Spec]:
         "scale": {"domain": list(plot.x.values)} if plot.x.values else {},
         "axis": {"title": None, "labelLimit": 230, "grid": len(names) > 1, "tickBand": "extent"},
     }
-    offset = {"yOffset": {"field": "series", "sort": names, "scale": {"paddingOuter": 0.4}}}
-    x = {"field": "y", **_axis(plot.y), "scale": {"zero": plot.mark == "bar"}}
+    offset = {"yOffset": {"field": "series", "sort": list(names), "scale": {"paddingOuter": 0.4}}}
     place = {"y": y, **(offset if len(names) > 1 else {})}
+    x = {"field": "y", **_axis(plot.y), "scale": {"zero": plot.mark == "bar"}}
     if plot.mark == "bar":
-        return [{"mark": {"type": "bar"}, "encoding": {**place, "x": x}}]
-    shape = {"field": "series", "type": "nominal", "scale": {"domain": names}}
-    return [
-        {"mark": {"type": "rule", "opacity": 0.45}, "encoding": {**place, **_interval("x", x)}},
-        {
-            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-            "encoding": {**place, "x": x, "shape": shape},
-        },
-    ]
+        return [{"params": _params(), "mark": "bar", "encoding": {**place, "x": x, "opacity": _FADED}}]
+    rule = {"mark": {"type": "rule"}, "encoding": {**place, **_interval("x", x), "opacity": _INTERVAL}}
+    return [rule, _points(names, {**place, "x": x})]
+
+
+def _points(names: Sequence[str], place: Spec) -> Spec:
+    shape = {"field": "series", "type": "nominal", "scale": {"domain": list(names)}}
+    encoding = {**place, "shape": shape, "opacity": _FADED}
+    return {"params": _params(), "mark": {"type": "point", "filled": True, "size": 65}, "encoding": encoding}
+
+
+def _params() -> list[Spec]:
+    return [{"name": _CHOSEN, "select": {"type": "point", "fields": ["series"]}, "bind": "legend"}]
 
 
 def _interval(channel: str, value: Spec) -> Spec:

@@ -18,6 +18,9 @@ _SERIES = {
     "dark": ["#6cb6ff", "#ff9e64", "#4fd6be", "#e49bf7", "#f0c75e", "#b0bccb", "#ff8a9b", "#b3d96c"],
 }
 
+# One fewer than colours: together they tell 56 series apart.
+_SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
+
 
 def config(theme: Theme) -> dict[str, Any]:
     """The configuration of a theme."""
@@ -26,11 +29,12 @@ def config(theme: Theme) -> dict[str, Any]:
         "font": "system-ui, 'DejaVu Sans', sans-serif",
         "background": _PAPER[theme],
         "view": {"stroke": lines},
-        "range": {"category": _SERIES[theme]},
+        "range": {"category": _SERIES[theme], "symbol": _SHAPES},
         "title": {
             "color": ink,
             "subtitleColor": _WARNING[theme],
             "subtitleFontWeight": "bold",
+            "fontSize": 13,
             "anchor": "start",
         },
         "axis": {
@@ -50,4 +54,5 @@ def config(theme: Theme) -> dict[str, Any]:
             "symbolOpacity": 1,
         },
         "text": {"color": muted},
+        "style": {"warning": {"fill": _WARNING[theme], "fontSize": 12}},
     }

@@ -33,8 +33,9 @@ def write_pictures(document: Document, folder: Path) -> list[Path]:
         spec, look = chart(plot), config("light")
         svg, png = folder / f"{plot.id}.svg", folder / f"{plot.id}.png"
         # No URL may be read: a chart has all its data in it.
-        svg.write_text(vl_convert.vegalite_to_svg(spec, config=look, allowed_base_urls=[]), encoding="utf-8")
-        png.write_bytes(vl_convert.vegalite_to_png(spec, config=look, scale=SCALE, allowed_base_urls=[]))
+        drawn: str = vl_convert.vegalite_to_svg(spec, config=look, allowed_base_urls=[])
+        svg.write_text(drawn, encoding="utf-8")
+        png.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
         written += [svg, png]
     return written
 

@@ -10,6 +10,8 @@ const KINDS = {
   published: { title: "published elsewhere", note: "Published: taken from the paper, not measured here." },
 };
 
+const LEADING = ["leaderboard", "overview", "published"];
+
 /** Board and kind -> its tables and plots, in the order of the report. */
 function blocksOf(data) {
   const blocks = new Map();
@@ -29,13 +31,29 @@ function blockElement(block, number, state, theme) {
   if (block.tables.length && !shown.length) return null;
   const ids = new Set(shown.flatMap(([, rows]) => rows.map((row) => row.id)));
   const kind = KINDS[block.kind];
+  const leading = shown.filter(([table]) => LEADING.includes(table.role));
+  const further = shown.filter(([table]) => !LEADING.includes(table.role));
   const figures = block.plots.map((plot) => figureOf(plot, (id) => ids.has(id), theme)).filter(Boolean);
   return element(
     "section", { class: `block ${block.kind}`, id: `block-${number}`, "aria-labelledby": `title-${number}` },
     element("h2", { id: `title-${number}` }, block.board, " ", element("span", { class: "badge" }, kind.title)),
     kind.note ? element("p", { class: "kind" }, kind.note) : null,
-    ...shown.flatMap(([table, rows]) => [tableElement(table, rows, state), table.note ? element("p", { class: "note" }, table.note) : null]),
+    ...leading.flatMap(([table, rows]) => tableAndNote(table, rows, state)),
     figures.length ? element("div", { class: "figures" }, ...figures) : null,
+    ...further.map(([table, rows]) => furtherElement(table, rows, state)),
+  );
+}
+
+function tableAndNote(table, rows, state) {
+  return [tableElement(table, rows, state), table.note ? element("p", { class: "note" }, table.note) : null];
+}
+
+/** A table that is looked at second: closed until it is asked for. */
+function furtherElement(table, rows, state) {
+  const toggle = (event) => { if (event.target.open) state.open.add(table.id); else state.open.delete(table.id); };
+  return element(
+    "details", { class: "further", open: state.open.has(table.id), on: { toggle } },
+    element("summary", { "data-key": `open ${table.id}` }, `${table.title} (${rows.length} rows)`), ...tableAndNote(table, rows, state),
   );
 }
 

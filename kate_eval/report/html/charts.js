@@ -1,6 +1,7 @@
 // The plots, drawn by Vega with its interpreter of expressions, so that the page may forbid evaluation.
 
 const NARROW = 600;
+const TALL = 330;
 
 const drawn = new Map();
 
@@ -17,7 +18,7 @@ function figureOf(plot, visible, theme) {
 function figureElement(plot, values, theme) {
   const place = element("div", { class: "chart", "data-plot": plot.id });
   const figure = element(
-    "figure", { id: `plot-${plot.id}` }, element("h4", {}, plot.title), place,
+    "figure", { id: `plot-${plot.id}`, class: plot.spec.height > TALL ? "wide" : null }, element("h4", {}, plot.title), place,
     element("figcaption", {}, plot.note, saveButtons(place, plot)), numbersElement(plot, values),
   );
   // Drawn when it is in the document: the chart takes the width that it finds there.
@@ -31,6 +32,7 @@ async function draw(place, plot, values, theme) {
   const spec = structuredClone(plot.spec);
   spec.data = { values };
   spec.width = "container";
+  if (narrow && spec.title) spec.title.limit = place.clientWidth;
   spec.encoding.color.scale.domain = spec.encoding.color.scale.domain.filter((name) => names.has(name));
   const look = structuredClone(page.data.themes[theme]);
   look.background = "transparent";

@@ -2,7 +2,7 @@
 
 const POLL_MS = 2000;
 const page = { data: JSON.parse(document.getElementById("data").textContent) };
-const state = {};
+const state = { open: new Set() };
 clear(state);
 
 function show() {
@@ -19,7 +19,7 @@ function show() {
 }
 
 function count(blocks) {
-  const rows = document.querySelectorAll(".block > .region tbody tr").length;
+  const rows = document.querySelectorAll(".block .region[data-key] tbody tr").length;
   const all = page.data.tables.reduce((sum, table) => sum + table.rows.length, 0);
   document.getElementById("found").textContent = `${rows} of ${all} rows in ${blocks.length} blocks.`;
 }

@@ -15,18 +15,23 @@ function leading(table) {
   return columns;
 }
 
-function trailing(table) {
+function noted(table) {
   const columns = [];
+  if (table.rows.some((row) => row.logs.length)) {
+    columns.push({ key: "@logs", label: "Log", help: "In inspect view; sorts by date.", value: (row) => row.logs[0]?.created ?? null, cell: logsCell });
+  }
   if (table.rows.some((row) => row.flags.length)) {
     columns.push({
       key: "@flags", label: "Notes", help: "What makes the row not like for like.",
       value: (row) => row.flags.map((flag) => flag.text).join("; ") || null, cell: flagsCell,
     });
   }
-  if (table.rows.some((row) => row.logs.length)) {
-    columns.push({ key: "@logs", label: "Log", value: (row) => row.logs[0]?.created ?? null, cell: logsCell });
-  }
   return columns;
+}
+
+function counted(table) {
+  const value = (row) => row.cells[table.headline]?.n ?? null;
+  return { key: "@n", label: "n", help: "Samples (or scenarios) that the first score is of.", numeric: true, value, cell: (row) => [value(row) === null ? NONE : fixed(value(row), 0)] };
 }
 
 function own(column) {
@@ -47,8 +52,11 @@ const DIFFERENCE = {
 function columnsOf(table, groups) {
   const headline = table.columns.filter((column) => column.key === table.headline);
   const others = table.columns.filter((column) => column.key !== table.headline && groups.has(column.group));
+  const scores = others.filter((column) => column.group === "score");
+  const rest = others.filter((column) => column.group !== "score");
+  const count = headline.length && table.rows.some((row) => isEstimate(row.cells[table.headline] ?? null)) ? [counted(table)] : [];
   const paired = table.rows.some((row) => row.paired) ? [DIFFERENCE] : [];
-  return [...leading(table), ...headline.map(own), ...paired, ...others.map(own), ...trailing(table)];
+  return [...leading(table), ...headline.map(own), ...count, ...paired, ...scores.map(own), ...noted(table), ...rest.map(own)];
 }
 
 function settings(row) {
@@ -74,10 +82,11 @@ function pairedCell(row) {
   const paired = row.paired;
   if (!paired) return [NONE];
   const { low, high, p, p_holm: holm, n, detectable } = paired;
-  const interval = low === null || high === null ? "" : `[${signed(low)}, ${signed(high)}] `;
+  const interval = low === null || high === null ? null : `[${signed(low)}, ${signed(high)}]`;
   const corrected = holm === null || holm === p ? "" : `, Holm ${probability(holm)}`;
   const title = `${n} entries in both` + (detectable === null ? "" : `; a difference of ${fixed(100 * detectable, 1)} points would have shown with 80% power`);
-  return [signed(paired.difference), element("span", { class: "more", title }, interval + probability(p) + corrected)];
+  const lines = [interval, probability(p) + corrected].filter(Boolean);
+  return [signed(paired.difference), ...lines.map((line) => element("span", { class: "more", title }, line))];
 }
 
 function flagsCell(row) {
@@ -115,7 +124,7 @@ function tableElement(table, rows, state) {
   }
   refresh();
   const caption = element("caption", { id: `caption-${table.id}` }, table.title);
-  const made = element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), body);
+  const made = element("table", { id: table.id }, caption, element("thead", {}, element("tr", {}, ...heads)), body);
   const region = { class: "region", role: "region", tabindex: 0, "aria-labelledby": `caption-${table.id}`, "data-key": `region ${table.id}` };
   return element("div", region, made);
 }
