@@ -1,14 +1,15 @@
 """Vega-Lite charts of the report's plots: the same for the page, for PNG and for SVG.
 
 Names lie on the vertical axis, where long ones can be read; series differ in colour and in shape, so that
-colour alone never carries the meaning. Text of the report stays data: no name gets into an expression.
+colour alone never carries the meaning. Text of the report stays data, without characters that can't be seen:
+names stand in values and in the domains of scales; in a `sort`, Vega-Lite would write them into expressions.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from kate_eval.report.document import Axis, Plot
-from kate_eval.report.labels import placed, shared_words
+from kate_eval.report.labels import placed, printable, shared_words
 
 Spec = dict[str, Any]
 """Vega-Lite."""
@@ -42,12 +43,13 @@ def chart(plot: Plot, title: bool = True) -> Spec:
     """
     named = plot.x.unit == "text"
     simulated = plot.kind == "simulated"
-    lines = ([plot.title] if title else []) + ([SIMULATED] if simulated else [])
-    common = shared_words([series.name for series in plot.series])
-    names = [series.name.removeprefix(common) for series in plot.series]
+    lines = ([printable(plot.title)] if title else []) + ([SIMULATED] if simulated else [])
+    full = [printable(series.name) for series in plot.series]
+    common = shared_words(full)
+    names = [_own(name.removeprefix(common)) for name in full]
     spec: Spec = {
         "$schema": SCHEMA,
-        "description": f"{SIMULATED}. {plot.title}" if simulated else plot.title,
+        "description": f"{SIMULATED}. {plot.title}" if simulated else printable(plot.title),
         "data": {"values": _values(plot, names)},
         "width": WIDTH,
         "height": _rows(plot) * (STEP * len(names) + GAP) if named else HEIGHT,
@@ -65,10 +67,20 @@ def _rows(plot: Plot) -> int:
 
 def _values(plot: Plot, names: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        point.model_dump(exclude_none=True) | {"series": name}
+        point.model_dump(exclude_none=True)
+        | {"series": name, "label": printable(point.label), "x": _place(point.x)}
         for series, name in zip(plot.series, names, strict=True)
         for point in series.points
     ]
+
+
+def _place(x: float | str) -> float | str:
+    return _own(printable(x)) if isinstance(x, str) else x
+
+
+def _own(name: str) -> str:
+    """With a space no name is a property of every JavaScript object: Vega stumbles over "constructor"."""
+    return f"{name} "
 
 
 def _color(names: Sequence[str], common: str) -> Spec:
@@ -127,16 +139,12 @@ def _front(plot: Plot, x: Spec, y: Spec) -> list[Spec]:
     joined = {"type": "line", "interpolate": "step-after", "strokeDash": [4, 4], "opacity": 0.7}
     # One line for all series: without the shared colour's grouping.
     alone = {"x": x, "y": y, "color": {"value": "gray"}, "tooltip": None}
-    labels = [
-        {
-            "data": {
-                "values": [{"x": at.x, "y": at.y, "text": at.text} for at in placed(plot) if at.left == left]
-            },
-            "mark": {"type": "text", "align": "right" if left else "left", "dx": -7 if left else 7, "dy": -9},
-            "encoding": {**alone, "text": {"field": "text"}},
-        }
-        for left in (True, False)
-    ]
+    labels = []
+    for left in (True, False):
+        values = [{"x": at.x, "y": at.y, "text": at.text} for at in placed(plot) if at.left == left]
+        mark = {"type": "text", "align": "right" if left else "left", "dx": -7 if left else 7, "dy": -9}
+        named = {"mark": mark, "encoding": {**alone, "text": {"field": "text"}}}
+        labels += [{"data": {"values": values}, **named}] if values else []
     only = [{"filter": {"field": "front", "equal": True}}]
     return [{"transform": only, "mark": joined, "encoding": alone}, *labels]
 
@@ -146,11 +154,10 @@ def _by_name(plot: Plot, names: Sequence[str]) -> list[Spec]:
     y = {
         "field": "x",
         "type": "nominal",
-        "sort": list(plot.x.values),
-        "scale": {"domain": list(plot.x.values)} if plot.x.values else {},
+        "scale": {"domain": [_place(value) for value in plot.x.values]} if plot.x.values else {},
         "axis": {"title": None, "labelLimit": 230, "grid": len(names) > 1, "tickBand": "extent"},
     }
-    offset = {"yOffset": {"field": "series", "sort": list(names), "scale": {"paddingOuter": 0.4}}}
+    offset = {"yOffset": {"field": "series", "scale": {"domain": list(names), "paddingOuter": 0.4}}}
     place = {"y": y, **(offset if len(names) > 1 else {})}
     x = {"field": "y", **_axis(plot.y), "scale": {"zero": plot.mark == "bar"}}
     if plot.mark == "bar":

@@ -32,13 +32,13 @@ def placed(plot: Plot) -> list[Label]:
     across = _shares([float(point.x) for point in points], plot.x)
     ends = [end for point in points for end in (point.low, point.high, point.y) if end is not None]
     low, high = min(ends), max(ends)
-    common = shared_words([point.label for point in points])
+    common = shared_words([printable(point.label) for point in points])
     taken: list[tuple[float, float, float]] = []
     found = []
     for point, at in sorted(zip(points, across, strict=True), key=lambda pair: -pair[0].y):
         if not point.front:
             continue
-        text = _cut(point.label.removeprefix(common))
+        text = _cut(printable(point.label).removeprefix(common))
         width = len(text) * _CHARACTER
         start = at - width if at > width else at
         height = (point.y - low) / ((high - low) or 1.0)
@@ -46,6 +46,11 @@ def placed(plot: Plot) -> list[Label]:
             taken.append((start, start + width, height))
             found.append(Label(float(point.x), point.y, text, left=at > width))
     return found
+
+
+def printable(text: str) -> str:
+    """The text with a space for what can't be seen: control characters, line ends, changes of direction."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def shared_words(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ function figureOf(plot, visible, theme) {
 function figureElement(plot, values, theme) {
   const place = element("div", { class: "chart", "data-plot": plot.id });
   const figure = element(
-    "figure", { id: `plot-${plot.id}`, class: plot.spec.height > TALL ? "wide" : null }, element("h4", {}, plot.title), place,
+    "figure", { id: `plot-${plot.id}`, class: plot.spec.height > TALL ? "wide" : null }, element("h3", {}, plot.title), place,
     element("figcaption", {}, plot.note, saveButtons(place, plot)), numbersElement(plot, values),
   );
   // Drawn when it is in the document: the chart takes the width that it finds there.
