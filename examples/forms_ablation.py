@@ -26,9 +26,9 @@ from kate_eval.knowledge.acquire.build import Asking, build
 from kate_eval.knowledge.acquire.case import Acquired
 from kate_eval.knowledge.acquire.logs import log_cases
 from kate_eval.knowledge.embed import make_embedder
-from kate_eval.report.leaderboard import leaderboard
-from kate_eval.report.runs import read_runs
-from kate_eval.report.tables import EXPLANATION, rich_tables
+from kate_eval.report.formats.terminal import shown
+from kate_eval.report.make import make_document
+from kate_eval.report.read import read_logs
 from kate_eval.solvers.kate import baseline, knowledge
 from kate_eval.tasks.bfcl import bfcl
 
@@ -97,10 +97,10 @@ def main() -> None:
     solvers = [knowledge(knowledge=forms, bank=str(args.bank)) for forms in ROWS]
     play([task(solver, "test", args.entries) for solver in solvers], args, f"test-{holds}")
     console = Console(width=200)
-    runs = read_runs(args.log_dir / "test-baseline", args.log_dir / f"test-{holds}")
-    for table in rich_tables(leaderboard(runs)):
-        console.print(table)
-    console.print(EXPLANATION, style="dim", markup=False, highlight=False)
+    for part in shown(
+        make_document(read_logs(args.log_dir / "test-baseline", args.log_dir / f"test-{holds}"))
+    ):
+        console.print(part)
 
 
 if __name__ == "__main__":

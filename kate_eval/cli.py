@@ -18,6 +18,7 @@ from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
 from kate_eval.knowledge.commands import knowledge
+from kate_eval.report.command import report
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.probe.needs import Need
@@ -47,6 +48,7 @@ def main() -> None:
 
 main.add_command(appworld)
 main.add_command(knowledge)
+main.add_command(report)
 main.add_command(serve)
 
 
@@ -93,36 +95,6 @@ def _installer() -> list[str]:
     if shutil.which("uv"):
         return ["uv", "pip", "install", "--python", sys.executable]
     raise KateError(f"{sys.executable} has no pip, and uv is not on the PATH: install one of them")
-
-
-@main.command()
-@click.argument("logs", type=click.Path(path_type=Path), nargs=-1)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write Markdown to this file.")
-@click.option(
-    "--prices",
-    type=click.Path(path_type=Path),
-    help="YAML: model -> {input, input_cache_read, output} in dollars per million tokens.",
-)
-def report(logs: tuple[Path, ...], output: Path | None, prices: Path | None) -> None:
-    """Print the leaderboard of the LOGS folders (by default ./logs)."""
-    from kate_eval.report.cost import read_prices
-    from kate_eval.report.leaderboard import leaderboard
-    from kate_eval.report.runs import read_runs
-    from kate_eval.report.tables import EXPLANATION, WIDE, markdown, part_tables, rich_tables
-
-    table = read_prices(prices) if prices else None
-    with console.status("Reading logs"):
-        rows = leaderboard(read_runs(*(logs or (Path("logs"),))), table)
-    # A pipe gets the whole table; a narrow terminal the columns that fit, the rest is in the Markdown.
-    screen = console if console.is_terminal else Console(width=220)
-    wide = screen.width >= WIDE
-    for shown in [*rich_tables(rows, wide), *part_tables(rows, wide)]:
-        screen.print(shown)
-    console.print(EXPLANATION, style="dim", markup=False, highlight=False)
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(markdown(rows), encoding="utf-8")
-        console.print(f"Written: {output}")
 
 
 @main.command()

@@ -1,8 +1,8 @@
 """Weighted means over groups of samples, with standard errors clustered by the underlying entry.
 
 Source of the clustered estimate: Miller, "Adding Error Bars to Evals" (arXiv 2411.00640), appendix A,
-with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses. Of several tests: Holm, "A simple
-sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 6, 1979). Of several epochs:
+with the finite-cluster correction that Inspect's `stderr(cluster=...)` uses. Several tests: Holm, "A simple
+sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 6, 1979). Several epochs:
 pass@k, Chen et al. (arXiv 2107.03374), and pass^k, Yao et al. (arXiv 2406.12045).
 """
 
@@ -151,7 +151,9 @@ def pass_at(k: int, n: int, correct: int) -> float:
 
 
 def pass_hat(k: int, n: int, correct: int) -> float:
-    """The probability that all of k attempts are right, estimated without bias from n: C(correct, k) / C(n, k).
+    """The probability that all of k attempts are right, estimated without bias from n attempts.
+
+    C(correct, k) / C(n, k).
 
     Raises:
         ValueError: fewer than k attempts.

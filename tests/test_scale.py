@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kate_eval.report.runs import read_runs
+from kate_eval.report.read import read_runs
 from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 

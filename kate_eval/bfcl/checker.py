@@ -8,6 +8,8 @@ Departure: where an official checker raises on what a model wrote (and the offic
 the verdict is "wrong", with error type "checker:<exception>".
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +67,12 @@ def _ask(checker: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, A
         return {"valid": False, "error_type": f"checker:{type(ex).__name__}", "error": str(ex)[:200]}
 
 
-def _decode(response: Any, category: str, mode: Mode) -> list[dict[str, Any]]:
+def decode_answer(response: Any, category: str, mode: Mode) -> list[dict[str, Any]]:
+    """The calls of a single-turn answer, in the language of its category.
+
+    Raises:
+        DecodeError: it is no list of calls.
+    """
     return decode_fc(response) if mode == "fc" else decode_prompt(response, language_of(category))
 
 
@@ -85,7 +92,7 @@ def _check_relevance(entry: Entry, response: Any, mode: Mode) -> Verdict:
 
 def _check_single_turn(entry: Entry, response: Any, mode: Mode) -> Verdict:
     try:
-        decoded = _decode(response, entry.category, mode)
+        decoded = decode_answer(response, entry.category, mode)
     except DecodeError as ex:
         return Verdict(False, "ast_decoder:decoder_failed", str(ex))
     if not engine.official().is_call_format(decoded):
@@ -94,6 +101,19 @@ def _check_single_turn(entry: Entry, response: Any, mode: Mode) -> Verdict:
     if found["valid"]:
         return CORRECT
     return Verdict(False, found["error_type"], str(found["error"])[:500])
+
+
+def meets(entry: Entry, call: Call, answer: Any, mode: Mode) -> bool:
+    """Whether the official checker accepts one call of a single-turn entry for one of its possible answers.
+
+    Args:
+        entry: the benchmark entry.
+        call: under the name that the model was offered.
+        answer: an item of the entry's gold.
+        mode: "fc" or "prompt".
+    """
+    asked = list(entry.functions), [{call.name: call.arguments}], [answer], entry.category, mode
+    return bool(_ask(engine.check_ast, *asked)["valid"])
 
 
 def decode_step(response: Any, mode: Mode) -> list[Call]:
@@ -115,31 +135,64 @@ def _check_multi_turn(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode)
     return found[1] if found else CORRECT
 
 
-def first_fault(entry: Entry, result: Sequence[Sequence[Any]], mode: Mode) -> tuple[int, Verdict] | None:
+def first_fault(
+    entry: Entry, result: Sequence[Sequence[Any]], mode: Mode, seconds: float = math.inf
+) -> tuple[int, Verdict] | None:
     """The first turn of a multi-turn result that the official checkers reject, with their verdict.
 
     Args:
         entry: the benchmark entry.
         result: the turns that were played; there may be fewer than gold has.
         mode: "fc" or "prompt", the format of the responses.
+        seconds: for all of it; a single call has a bound of its own.
+
+    Raises:
+        TimeoutError: it takes longer.
     """
     model, gold = Environment(entry), Environment(entry)
+    ends = time.monotonic() + seconds
     so_far: list[str] = []
     for index, (steps, gold_calls) in enumerate(zip(result, multi_turn_gold(entry), strict=False)):
         calls = [call for step in steps for call in decode_step(step, mode)]
-        so_far += [model.execute(call) for call in calls]
+        for call in calls:
+            so_far.append(model.execute(call))
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{len(so_far)} calls took longer than {seconds:g} seconds")
         gold_results = [gold.execute(call) for call in gold_calls]
         if not gold_calls:
             continue
-        if not calls:
-            verdict = Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
+        verdict = check_turn(index, model, gold, calls, so_far, gold_results)
+        if not verdict.correct:
             return index, verdict
-        found = _ask(engine.official().state_checker, model.instances, gold.instances)
-        if found["valid"]:
-            found = _ask(engine.official().response_checker, so_far, gold_results, index)
-        if not found["valid"]:
-            return index, Verdict(False, found["error_type"], f"turn {index}: {_message(found)}")
     return None
+
+
+def check_turn(
+    index: int,
+    model: Environment,
+    gold: Environment,
+    calls: Sequence[Call],
+    so_far: Sequence[str],
+    gold_results: Sequence[str],
+) -> Verdict:
+    """The official checkers' verdict on a turn that has gold calls, after both sides have made theirs.
+
+    Args:
+        index: of the turn, for messages.
+        model: the environment that the model's calls have changed.
+        gold: the one that the gold calls have.
+        calls: the model's, of this turn.
+        so_far: results of all the model's calls, earlier turns' included.
+        gold_results: results of this turn's gold calls.
+    """
+    if not calls:
+        return Verdict(False, "multi_turn:empty_turn_model_response", f"no calls in turn {index}")
+    found = _ask(engine.official().state_checker, model.instances, gold.instances)
+    if found["valid"]:
+        found = _ask(engine.official().response_checker, list(so_far), list(gold_results), index)
+    if found["valid"]:
+        return CORRECT
+    return Verdict(False, found["error_type"], f"turn {index}: {_message(found)}")
 
 
 def _message(found: dict[str, Any]) -> str:

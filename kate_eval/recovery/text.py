@@ -70,6 +70,12 @@ def find_calls(text: str, offered: Offered) -> Found | None:
         return None
 
 
+def is_marked(text: str) -> bool:
+    """Whether a text set out to be calls by their mark, outside of thinking, read or not. Never raises."""
+    said = _THOUGHT.split(text[:MAX_TEXT])[-1]
+    return any(mark["call"] is not None for mark in _MARK.finditer(said))
+
+
 def _unmarked(text: str, starts: Iterable[int], offered: Offered, budget: Budget) -> Found | None:
     """Calls without marks, from the first of the starts from which on there is nothing else."""
     for start in starts:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kate_eval.appworld.scorer import FAILURES
-from kate_eval.report.causes import KINDS, Causes
+from kate_eval.failures import KINDS
+from kate_eval.report.causes import Causes
 from kate_eval.report.document import Cell, Column, Value
 from kate_eval.report.leaderboard import Result
 from kate_eval.report.passes import passes

@@ -145,7 +145,7 @@ class Table(Model):
     role: Literal["leaderboard", "overview", "strata", "learning", "published"]
     kind: Kind
     note: str = ""
-    """What a reader must know to read it."""
+    """What a reader must know to read it: paragraphs, a line each."""
     headline: str = ""
     """Key of the column that ranks and compares."""
     columns: tuple[Column, ...] = ()

@@ -73,7 +73,7 @@ def _completeness(run: Run, errors: int, score: Estimate | None) -> _Found:
     elif run.status != "success":
         yield "status", f"run ended with status {run.status!r}"
     if score is not None and score.clusters < FEW:
-        yield "few", f"only {score.clusters} independent entries: intervals and p-values are rough"
+        yield "few", f"independent entries: {score.clusters}; intervals and p-values are rough"
     if run.replaced:
         yield "replaced", f"newest of {len(run.replaced) + 1} runs; left out: {', '.join(run.replaced)}"
 

@@ -1,5 +1,6 @@
 """From a log to a run: its header says how it was measured, its summaries what became of the samples."""
 
+import hashlib
 import math
 from collections import defaultdict
 from dataclasses import replace
@@ -11,7 +12,7 @@ from inspect_ai.log import (
     read_eval_log_sample,
     read_eval_log_sample_summaries,
 )
-from inspect_ai.scorer import CORRECT
+from inspect_ai.scorer import CORRECT, Score
 
 from kate_eval.report.benchmarks import BENCHMARKS
 from kate_eval.report.runs import FLOOR, Run, SampleRow, Source
@@ -93,6 +94,10 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
     kept = _kept(file, summary)
     return SampleRow(
         entry=str(summary.id),
+        id=summary.id,
+        epoch=summary.epoch,
+        file=file,
+        verdict=_digest(verdict),
         observed=observed,
         broken_gold=bool(summary.metadata.get("broken_gold")),
         counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
@@ -107,6 +112,11 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
         step_ms=_steps(kept.get("step_ms")),
         model_ms=kept["model_ms"] if isinstance(kept.get("model_ms"), int) else None,
     )
+
+
+def _digest(verdict: Score | None) -> str:
+    said = f"{verdict.value} {verdict.explanation}" if verdict else ""
+    return hashlib.sha256(said.encode()).hexdigest()[:8]
 
 
 def _roles(tokens: Any) -> dict[str, int]:

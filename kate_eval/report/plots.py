@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from kate_eval.report.causes import KINDS, Causes
+from kate_eval.failures import KINDS
+from kate_eval.report.causes import Causes
 from kate_eval.report.columns import estimate
 from kate_eval.report.curve import curve
 from kate_eval.report.document import Axis, Plot, PlotName, Point, Series

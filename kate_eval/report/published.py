@@ -79,8 +79,10 @@ def official_split(run: Run) -> str | None:
 
 def _table(benchmark: str, board: str, labels: Mapping[str, str], lines: Sequence[_Line], note: str) -> Table:
     keys = list(labels)
+    told = Column(key="", label="", unit="share", group="score", better="higher")
     columns = [
-        Column(key=key, label=label, unit="share", group="score", better="higher")
+        # As published: the average of BFCL's four categories has two decimals.
+        told.model_copy(update={"key": key, "label": label, "digits": 2 if key == "multi_turn" else 1})
         for key, label in labels.items()
     ]
     return Table(

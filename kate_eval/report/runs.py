@@ -28,6 +28,10 @@ class SampleRow:
 
     Attributes:
         entry: id of the entry; epochs of one entry share it.
+        id: the same, as the log has it.
+        epoch: from 1.
+        file: the log that it is in.
+        verdict: a digest of what the scorer said.
         observed: its value (0 or 1), category and cluster; None where it could not be scored.
         broken_gold: whether no honest answer can pass.
         counters: the values of run_counters.
@@ -44,6 +48,10 @@ class SampleRow:
     """
 
     entry: str
+    id: int | str
+    epoch: int
+    file: str
+    verdict: str
     observed: Observed | None
     broken_gold: bool
     counters: dict[str, float]

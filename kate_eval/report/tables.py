@@ -90,7 +90,7 @@ def _table(
             "benchmark": run.metadata["benchmark"],
             "role": role,
             "kind": kind,
-            "note": f"{SIMULATED_NOTE} {note}" if simulated else note,
+            "note": f"{SIMULATED_NOTE}\n{note}" if simulated else note,
             "headline": columns[0].key,
             "columns": columns,
             "rows": rows,

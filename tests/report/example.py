@@ -1,4 +1,4 @@
-"""A small report with every kind of table and plot, and with hostile names: what the formats are tested on."""
+"""A small report with every kind of table and plot, and hostile names: what the formats are tested on."""
 
 from kate_eval.report.document import (
     Axis,

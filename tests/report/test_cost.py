@@ -13,9 +13,10 @@ from kate_eval.cli import main
 from kate_eval.counters import COUNTERS_KEY, Counters
 from kate_eval.errors import ConfigurationError
 from kate_eval.report.cost import Cost, quantile, read_prices
-from kate_eval.report.leaderboard import Row, leaderboard
-from kate_eval.report.runs import read_runs
-from kate_eval.report.tables import markdown
+from kate_eval.report.formats.markdown import markdown
+from kate_eval.report.leaderboard import Result, leaderboard
+from kate_eval.report.make import make_document
+from kate_eval.report.read import read_logs, read_runs
 from kate_eval.solvers.kate import baseline, kate, width
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Reply, Scripted, gold_answer, output
@@ -47,15 +48,13 @@ def logs(run: Any, tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
-def row_of(logs: Path, prices: Path | None = None) -> Row:
+def row_of(logs: Path, prices: Path | None = None) -> Result:
     [row] = leaderboard(read_runs(logs), read_prices(prices) if prices else None)
     return row
 
 
 def cost_of(logs: Path, prices: Path | None = None) -> Cost:
-    cost = row_of(logs, prices).cost
-    assert cost is not None
-    return cost
+    return row_of(logs, prices).cost
 
 
 def rewritten(logs: Path, change: Any) -> None:
@@ -72,7 +71,6 @@ def test_tokens_seconds_and_dollars_are_in_the_log_and_in_the_report(logs: Path,
     (tmp_path / "prices.yaml").write_text(GOOD)
     row = row_of(logs, tmp_path / "prices.yaml")
     cost, requests = row.cost, row.means["requests"]
-    assert cost is not None
     assert (cost.input, cost.cached) == (1000 * requests, 900 * requests)
     assert (cost.output, cost.reasoning) == (50 * requests, 30 * requests)
     assert cost.roles == {"policy": 1050 * requests}
@@ -89,10 +87,10 @@ def test_the_table_stands_beside_the_leaderboard_and_dollars_need_prices(logs: P
     (tmp_path / "prices.yaml").write_text(GOOD)
     priced = ["report", str(logs), "--prices", str(tmp_path / "prices.yaml"), "-o", str(tmp_path / "b.md")]
     done = CliRunner().invoke(main, priced)
-    assert done.exit_code == 0 and "BFCL-V3, cost and latency" in done.output, done.output
+    assert done.exit_code == 0 and "BFCL-V3: cost and latency" in done.output, done.output
     text = (tmp_path / "b.md").read_text()
     line = next(line for line in text.split("cost and latency")[1].splitlines() if "mockllm" in line)
-    assert not line.rstrip(" |").endswith("-")
+    assert not line.rstrip(" |").endswith("-") and "BFCL-V3: cost and latency" in text
     assert cost_of(logs).dollars is None
 
 
@@ -133,7 +131,7 @@ def test_logs_of_other_versions_have_tokens_but_no_seconds(logs: Path) -> None:
     rewritten(logs, older)
     cost = cost_of(logs)
     assert cost.input and (cost.p50, cost.p95, cost.model, dict(cost.roles)) == (None, None, None, {})
-    assert "| - | - | - |" in markdown([row_of(logs)])
+    assert "| - | - | - |" in markdown(make_document(read_logs(logs)))
 
 
 def test_more_steps_than_a_summary_holds_are_read_from_the_sample(logs: Path) -> None:
@@ -174,10 +172,10 @@ def test_adaptive_runs_show_their_width_and_what_they_saved(run: Any, tmp_path: 
     arguments = {"prefix_cache": True, "latency": 0.01}
     run(bfcl(**BASE), "simulated/default", width(width="adaptive:4..16"), limit=3, model_args=arguments)
     row = row_of(tmp_path / "logs")
-    assert "width=adaptive:4..16" in row.settings and 4 <= row.means["mean_width"] < 16
-    assert row.cost is not None and row.cost.cached and row.cost.input and row.cost.cached < row.cost.input
+    assert row.run.settings["width"] == "adaptive:4..16" and 4 <= row.means["mean_width"] < 16
+    assert row.cost.cached and row.cost.input and row.cost.cached < row.cost.input
     assert row.cost.p50 is not None and row.cost.p50 >= 0.01
-    text = markdown([row])
+    text = markdown(make_document(read_logs(tmp_path / "logs")))
     line = next(line for line in text.split("cost and latency")[1].splitlines() if "adaptive:" in line)
     assert "simulated/default" in line and f"{row.means['tokens_saved']:,.0f}" in line
 

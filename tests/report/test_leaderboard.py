@@ -13,9 +13,10 @@ from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import make_bank
 from kate_eval.knowledge.folder import save_bank
 from kate_eval.report.benchmarks import bfcl_headline
-from kate_eval.report.leaderboard import Row, leaderboard
-from kate_eval.report.runs import read_runs
-from kate_eval.report.tables import markdown
+from kate_eval.report.formats.markdown import markdown
+from kate_eval.report.leaderboard import Result, leaderboard
+from kate_eval.report.make import make_document
+from kate_eval.report.read import read_logs, read_runs
 from kate_eval.solvers.kate import baseline, knowledge, width
 from kate_eval.solvers.nearest import nearest
 from kate_eval.stats import Observed
@@ -25,7 +26,7 @@ from tests.conftest import Scripted, gold_answer, output
 BASE = {"categories": "multi_turn_base"}
 
 
-def rows(folder: Path) -> dict[str, Row]:
+def rows(folder: Path) -> dict[str, Result]:
     """The leaderboard by solver."""
     return {row.run.solver: row for row in leaderboard(read_runs(folder))}
 
@@ -45,8 +46,9 @@ def test_a_row_shows_score_and_paired_difference_on_shared_entries(logs: Path) -
     row = found["width"]
     assert row.headline == "multi_turn_base" and row.scores["multi_turn_base"].mean == 1
     assert row.difference is not None and (row.difference.mean, row.difference.n) == (1.0, 4)
-    assert row.means["agreement_rate"] == 1 and row.settings == "aggregate=majority"
-    assert row.flags == ("partial: 4 of 100 entries",)
+    assert row.means["agreement_rate"] == 1 and row.run.settings == {"aggregate": "majority"}
+    assert [flag.code for flag in row.flags] == ["partial", "few"]
+    assert row.flags[0].text == "partial: 4 of 100 entries"
 
 
 def test_runs_over_other_samples_or_settings_are_rows_of_their_own(run: Any, tmp_path: Path) -> None:
@@ -93,15 +95,15 @@ def test_failed_samples_are_errors_and_not_zeros(run: Any, tmp_path: Path) -> No
     row = rows(tmp_path / "logs")["baseline"]
     assert row.errors == 1 and row.scores["multi_turn_base"].n == 2
     assert row.scores["multi_turn_base"].mean == 1
-    assert "1 of 3 samples not scored" in row.flags
+    assert "1 of 3 samples not scored" in [flag.text for flag in row.flags]
 
 
 def test_leaked_and_simulated_runs_are_flagged(run: Any, tmp_path: Path) -> None:
     task = bfcl(categories="multi_turn_base", split="train")
     run(task, "simulated/default", knowledge(allow_leakage=True), limit=2)
     flags = rows(tmp_path / "logs")["knowledge"].flags
-    assert any("SIMULATED" in flag for flag in flags) and any("LEAKED" in flag for flag in flags)
-    assert "SIMULATED" in markdown(leaderboard(read_runs(tmp_path / "logs")))
+    assert {"simulated", "leaked"} <= {flag.code for flag in flags}
+    assert "SIMULATED" in markdown(make_document(read_logs(tmp_path / "logs")))
 
 
 def test_rows_of_a_bank_that_was_rebuilt_between_them_are_flagged(run: Any, tmp_path: Path) -> None:
@@ -110,14 +112,14 @@ def test_rows_of_a_bank_that_was_rebuilt_between_them_are_flagged(run: Any, tmp_
         save_bank(make_bank(items, bank.card), tmp_path / "b")
         run(bfcl(**BASE), silent.model(), knowledge(bank=str(tmp_path / "b"), k=k), limit=1)
         flagged = [
-            any("is not the same in all rows" in flag for flag in row.flags)
+            any(flag.code == "bank_differs" for flag in row.flags)
             for row in leaderboard(read_runs(tmp_path / "logs"))
         ]
         assert flagged == [k > 1] * k
     save_bank(bank, tmp_path / "other")
     run(bfcl(**BASE), silent.model(), knowledge(bank=str(tmp_path / "other")), limit=1)
     last = leaderboard(read_runs(tmp_path / "logs"))[-1]
-    assert not any("is not the same" in flag for flag in last.flags)
+    assert not any(flag.code == "bank_differs" for flag in last.flags)
 
 
 def test_the_floor_has_no_model(run: Any, tmp_path: Path) -> None:
@@ -131,7 +133,9 @@ def test_the_command_prints_a_table_and_writes_markdown(logs: Path, tmp_path: Pa
     assert done.exit_code == 0, done.output
     assert re.search(r"width \(aggregate=majority\).*100\.0", done.output)
     text = (tmp_path / "out/board.md").read_text()
-    assert "provenance" in text and "+100.0 (no spread)" in text
+    assert (
+        "provenance" in text and "+100.0 (no spread)" in text and not list((tmp_path / "out").glob("*.json"))
+    )
 
 
 def test_a_folder_without_logs_is_a_clear_error(tmp_path: Path) -> None:

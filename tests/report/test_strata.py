@@ -12,11 +12,12 @@ from kate_eval.cli import main
 from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import make_bank
 from kate_eval.knowledge.folder import save_bank
-from kate_eval.report.leaderboard import Row, leaderboard
+from kate_eval.report.formats.markdown import markdown
+from kate_eval.report.leaderboard import Result, leaderboard
+from kate_eval.report.make import make_document
 from kate_eval.report.nearness import by_stratum
-from kate_eval.report.runs import read_runs
+from kate_eval.report.read import read_logs, read_runs
 from kate_eval.report.strata import DUPLICATE, NEAR, stratum
-from kate_eval.report.tables import markdown
 from kate_eval.solvers.kate import baseline, knowledge
 from kate_eval.tasks.bfcl import bfcl
 
@@ -25,7 +26,7 @@ CHOSEN = [f"multi_turn_base_{number}" for number in (1, 27, 43, 53, 65)]
 """43 opens with a training turn's very words; 53 asks for something in similar ones."""
 
 
-def rows(folder: Path) -> dict[str, Row]:
+def rows(folder: Path) -> dict[str, Result]:
     """The leaderboard by solver."""
     return {row.run.solver: row for row in leaderboard(read_runs(folder))}
 
@@ -91,12 +92,12 @@ def test_the_tables_appear_only_where_a_run_had_a_bank(run: Any, tmp_path: Path)
     logs = tmp_path / "logs"
     run(bfcl(**BASE), "simulated/default", baseline(), limit=2)
     assert title not in CliRunner().invoke(main, ["report", str(logs)]).output
-    assert title not in markdown(leaderboard(read_runs(logs)))
+    assert title not in markdown(make_document(read_logs(logs)))
     run(bfcl(**BASE), "simulated/default", knowledge(), limit=2)
     done = CliRunner().invoke(main, ["report", str(logs), "-o", str(tmp_path / "board.md")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "board.md").read_text()
-    assert f"## BFCL-V3: {title}" in text and f"BFCL-V3, {title}" in done.output
+    assert f"## BFCL-V3, {title} (SIMULATED)" in text and f"BFCL-V3, {title}" in done.output
     [*lines] = [line for line in text.splitlines() if "novel < 0.3" in line or "near < 0.9" in line]
     assert lines and all(line.startswith("| simulated/default knowledge |") for line in lines)
 
@@ -110,6 +111,7 @@ def test_a_bank_of_unknown_sources_is_flagged_however_long_its_name(run: Any, tm
     run(bfcl(**BASE), "simulated/default", baseline(), limit=1)
     found = rows(tmp_path / "logs")
     flag = "the bank's sources are not known: leakage can't be checked"
-    assert flag in found["knowledge"].flags and flag not in found["baseline"].flags
+    told = {name: [flag.text for flag in row.flags] for name, row in found.items()}
+    assert flag in told["knowledge"] and flag not in told["baseline"]
     [sample] = found["knowledge"].run.samples
     assert sample.provenance["bank"] == str(folder)

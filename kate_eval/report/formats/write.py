@@ -1,0 +1,56 @@
+"""Where a report goes: to one file, in the format of its ending, or to a folder in all of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kate_eval.errors import ConfigurationError
+from kate_eval.report.document import Document
+from kate_eval.report.formats.csv import write_csv, write_tables
+from kate_eval.report.formats.latex import write_latex
+from kate_eval.report.formats.markdown import write_markdown
+
+
+def write_json(document: Document, file: Path) -> None:
+    """Write the document itself."""
+    file.write_text(document.to_json(), encoding="utf-8")
+
+
+FORMATS: dict[str, Callable[[Document, Path], None]] = {
+    ".md": write_markdown,
+    ".csv": write_csv,
+    ".json": write_json,
+    ".tex": write_latex,
+}
+"""Ending of a file -> what writes the report into one."""
+TABLES = "tables"
+"""The folder, in a report's, with a CSV file for each table."""
+
+
+def write_report(document: Document, place: Path) -> list[Path]:
+    """Write a report; what a folder held of an older one is replaced.
+
+    Args:
+        document: the report.
+        place: a file with an ending of FORMATS, or else a folder.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigurationError: the place is a file without such an ending.
+    """
+    if (writer := FORMATS.get(place.suffix.lower())) is not None and not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        writer(document, place)
+        return [place]
+    if place.is_file():
+        known = ", ".join(FORMATS)
+        raise ConfigurationError(f"{place} is a file of no known format; end it in {known}, or name a folder")
+    place.mkdir(parents=True, exist_ok=True)
+    written = []
+    for ending, write in FORMATS.items():
+        file = place / f"report{ending}"
+        write(document, file)
+        written.append(file)
+    write_tables(document, place / TABLES)
+    return [*written, place / TABLES]
