@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from kate_eval.report import live
-from kate_eval.report.bundle import bundle
 from kate_eval.report.document import Document
-from kate_eval.report.live import serving
 from kate_eval.report.make import make_document
-from kate_eval.report.page import write_html
+from kate_eval.report.page import live
+from kate_eval.report.page.bundle import bundle
+from kate_eval.report.page.html import write_html
+from kate_eval.report.page.live import serving
 from kate_eval.report.read import read_logs
 from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 from tests.listening import Listening
-from tests.report.browser.conftest import Browser
 from tests.report.example import example, row
+from tests.report.page.browser.conftest import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -85,7 +85,7 @@ def test_a_row_s_log_opens_in_the_bundled_viewer(
     run(bfcl(categories="multi_turn_base"), "simulated/perfect", baseline(), limit=1)
     document = make_document(read_logs(tmp_path / "logs"))
     report = tmp_path / "report"
-    write_html(document, report, bundle(document.folders, report))
+    write_html(document, report / "index.html", bundle(document.folders, report))
     browser.open(static)
     browser.js("(document.querySelector('td a').target = '', true)")
     browser.press("td a")

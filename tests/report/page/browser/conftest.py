@@ -12,6 +12,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
+from kate_eval.report.document import Document
+from kate_eval.report.page.html import write_html
+
 INSTALL = "apt-get install -y chromium chromium-driver"
 DESKTOP, PHONE = (1400, 900), (390, 844)
 _OPTIONS = (
@@ -86,6 +89,12 @@ class Browser:
         """A PNG of the whole page."""
         shot = {"captureBeyondViewport": True, "format": "png"}
         return base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", shot)["data"])
+
+
+def written(document: Document, file: Path) -> str:
+    """The URL on disk of a document's page."""
+    write_html(document, file)
+    return file.as_uri()
 
 
 @pytest.fixture(scope="session")

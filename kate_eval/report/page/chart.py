@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kate_eval.report.document import Axis, Plot
-from kate_eval.report.labels import placed, printable, shared_words
+from kate_eval.report.page.labels import placed, printable, shared_words
 
 Spec = dict[str, Any]
 """Vega-Lite."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kate_eval.errors import ConfigurationError
-from kate_eval.report.charts import chart
 from kate_eval.report.document import Document
-from kate_eval.report.palette import config
+from kate_eval.report.page.chart import chart
+from kate_eval.report.page.palette import config
 
 if TYPE_CHECKING:
     import types
@@ -17,27 +17,23 @@ SCALE = 3.0
 """Pixels of a PNG for each of its 72 points an inch: 216 an inch."""
 
 
-def write_pictures(document: Document, folder: Path) -> list[Path]:
-    """Write PLOT.png and PLOT.svg of every plot, in the light theme.
-
-    Returns:
-        The files.
+def write_pictures(document: Document, folder: Path) -> None:
+    """Write PLOT.png and PLOT.svg of every plot, in the light theme; those of plots that are no more go.
 
     Raises:
         ConfigurationError: vl-convert is not installed.
     """
-    vl_convert = _library()
+    vl_convert, look = _library(), config("light")
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
     for plot in document.plots:
-        spec, look = chart(plot), config("light")
-        svg, png = folder / f"{plot.id}.svg", folder / f"{plot.id}.png"
         # No URL may be read: a chart has all its data in it.
-        drawn: str = vl_convert.vegalite_to_svg(spec, config=look, allowed_base_urls=[])
-        svg.write_text(drawn, encoding="utf-8")
-        png.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
-        written += [svg, png]
-    return written
+        drawn: str = vl_convert.vegalite_to_svg(chart(plot), config=look, allowed_base_urls=[])
+        (folder / f"{plot.id}.svg").write_text(drawn, encoding="utf-8")
+        (folder / f"{plot.id}.png").write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
+    names = {plot.id for plot in document.plots}
+    for file in [*folder.glob("*.svg"), *folder.glob("*.png")]:
+        if file.stem not in names:
+            file.unlink()
 
 
 @cache

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from kate_eval.report.document import Document, Flag, Series
-from kate_eval.report.page import write_html
 from tests.listening import Listening
-from tests.report.browser.conftest import Browser
 from tests.report.example import example, row
+from tests.report.page.browser.conftest import Browser, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -93,7 +92,7 @@ def listener() -> Iterator[Counting]:
 @pytest.fixture
 def opened(browser: Browser, pages: Path) -> Browser:
     """The browser with that page."""
-    browser.open(write_html(hostile(), pages / "hostile").as_uri())
+    browser.open(written(hostile(), pages / "hostile.html"))
     return browser
 
 

@@ -14,41 +14,37 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from kate_eval.report.charts import chart
 from kate_eval.report.document import Document
-from kate_eval.report.palette import config
-from kate_eval.report.pictures import browser_library
+from kate_eval.report.page.chart import chart
+from kate_eval.report.page.palette import config
+from kate_eval.report.page.pictures import browser_library
 
-NAME = "index.html"
 SCRIPTS = ("format", "table", "filters", "charts", "theme", "blocks", "main")
-"""Files of html/ that make up the page's own script, in this order."""
+"""Files that make up the page's own script, in this order."""
 VIEWER = "http://127.0.0.1:7575/"
 """Where `inspect view` answers by default."""
-_HTML = files("kate_eval.report") / "html"
+_FILES = files("kate_eval.report.page") / "files"
 
 
-def write_html(document: Document, folder: Path, viewers: Mapping[str, str] | None = None) -> Path:
+def write_html(document: Document, file: Path, viewers: Mapping[str, str] | None = None) -> None:
     """Write the page.
 
     Args:
         document: the report.
-        folder: where index.html goes; made if missing.
+        file: the page's.
         viewers: folder of logs, as the document names it -> URL of a viewer of its logs, relative to the
             page. Logs of other folders are linked to where `inspect view` answers by default.
 
     Raises:
         ConfigurationError: vl-convert is not installed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / NAME
     file.write_text(html(document, viewers), encoding="utf-8")
-    return file
 
 
 def html(document: Document, viewers: Mapping[str, str] | None = None, live: bool = False) -> str:
     """The page's text; a live page asks its server for newer data."""
     library, script, style = _library(), _own("js", *SCRIPTS), _own("css", "page")
-    return Template((_HTML / "page.html").read_text(encoding="utf-8")).substitute(
+    return Template((_FILES / "page.html").read_text(encoding="utf-8")).substitute(
         policy=_policy([library, script], style, live),
         live="true" if live else "false",
         style=style,
@@ -80,11 +76,11 @@ def _safe(data: Mapping[str, Any]) -> str:
 
 
 def _library() -> str:
-    return f"/*!\n{(_HTML / 'licenses.txt').read_text(encoding='utf-8')}*/\n{browser_library()}"
+    return f"/*!\n{(_FILES / 'licenses.txt').read_text(encoding='utf-8')}*/\n{browser_library()}"
 
 
 def _own(kind: str, *names: str) -> str:
-    return "\n".join((_HTML / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
+    return "\n".join((_FILES / f"{name}.{kind}").read_text(encoding="utf-8") for name in names)
 
 
 def _policy(scripts: list[str], style: str, live: bool) -> str:

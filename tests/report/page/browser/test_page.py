@@ -10,9 +10,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from kate_eval.report.document import Document
-from kate_eval.report.page import write_html
-from tests.report.browser.conftest import DESKTOP, PHONE, Browser
 from tests.report.example import HOSTILE, example, row
+from tests.report.page.browser.conftest import DESKTOP, PHONE, Browser, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 TABLE = "#bfcl-v3-measured"
@@ -32,7 +31,7 @@ def larger() -> Document:
 @pytest.fixture(scope="module")
 def url(pages: Path) -> str:
     """The page on disk."""
-    return write_html(larger(), pages / "larger").as_uri()
+    return written(larger(), pages / "larger.html")
 
 
 def models(browser: Browser) -> list[str]:
@@ -213,7 +212,7 @@ def test_a_chart_names_its_points_and_a_click_on_its_legend_fades_the_others(
     [plot] = [plot for plot in document.plots if plot.name == "width"]
     two = tuple(plot.series[0].model_copy(update={"name": name}) for name in ("kate", "width"))
     shown = document.model_copy(update={"plots": (plot.model_copy(update={"series": two}),)})
-    browser.open(write_html(shown, pages / "legend").as_uri())
+    browser.open(written(shown, pages / "legend.html"))
     symbols = ".chart .mark-symbol.role-mark path"
     opacity = f"[...document.querySelectorAll('{symbols}')].map((mark) => mark.getAttribute('opacity'))"
     browser.press(".chart .role-legend-symbol path")

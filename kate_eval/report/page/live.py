@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from kate_eval.errors import ConfigurationError, KateError, one_line
 from kate_eval.report.document import Document, Flag
-from kate_eval.report.page import html, page_data
+from kate_eval.report.page.html import html, page_data
 
 logger = logging.getLogger(__name__)
 
