@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
-from urllib.parse import urlsplit
 
 from kate_eval.errors import ConfigurationError, KateError, one_line
 from kate_eval.report.document import Document, Flag
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 HOST, PORT = "127.0.0.1", 7576
 EVERY = 2.0
 """Seconds between two looks at the logs; more where making the report takes longer."""
-_NAMES = ("localhost", "127.0.0.1")
+_OURS = re.compile(r"(localhost|127\.0\.0\.1)(:\d+)?")
 
 Stamp = tuple[tuple[str, int, int], ...]
 """Path, size and time of change of each log."""
@@ -105,8 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         page, data, tag = self.server.live.current
-        path = urlsplit(self.path).path
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in _NAMES:
+        path = self.path.partition("?")[0]
+        if not _OURS.fullmatch(self.headers.get("Host", "")):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"This server answers to localhost only.\n")
         elif path == "/":
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page)

@@ -69,10 +69,15 @@ def test_new_rows_come_and_sorting_and_filters_stay(
     browser.until("document.getElementById('live').innerText.includes('does not answer')")
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture
 def static(tmp_path: Path) -> Iterator[str]:
     """A static host of tmp_path/report."""
-    handler: Any = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "report"))
+    handler: Any = partial(_Quiet, directory=str(tmp_path / "report"))
     with Listening(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
