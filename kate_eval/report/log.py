@@ -4,11 +4,13 @@ import hashlib
 import math
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from inspect_ai.log import (
     EvalLog,
     EvalSampleSummary,
+    read_eval_log,
     read_eval_log_sample,
     read_eval_log_sample_summaries,
 )
@@ -18,10 +20,17 @@ from kate_eval.report.benchmarks import BENCHMARKS
 from kate_eval.report.runs import FLOOR, Run, SampleRow, Source
 from kate_eval.stats import Observed
 
+KNOWN = 1000
+"""Logs that a process remembers while their files stay the same: a page that is refreshed reads few anew."""
 
-def run_of(source: Source, log: EvalLog) -> Run:
-    """The run of a log's header, still without samples."""
-    benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
+
+@lru_cache(KNOWN)
+def head_of(source: Source) -> Run | None:
+    """The run of a log's header, still without samples; None for a log of another task."""
+    log = read_eval_log(source.file, header_only=True)
+    benchmark = BENCHMARKS.get(str((log.eval.metadata or {}).get("benchmark")))
+    if benchmark is None:
+        return None
     step = next((s for s in reversed(log.plan.steps) if not s.solver.endswith(benchmark.setup)), None)
     solver = step.solver.rpartition("/")[2] if step else "?"
     critic = (log.eval.model_roles or {}).get("critic")
@@ -47,10 +56,14 @@ def run_of(source: Source, log: EvalLog) -> Run:
 def with_samples(run: Run) -> Run:
     """The run with its samples, read from its log."""
     [source] = run.sources
-    known = _Shared()
+    return replace(run, samples=_samples(source, run.benchmark.scorer))
+
+
+@lru_cache(KNOWN)
+def _samples(source: Source, scorer: str) -> tuple[SampleRow, ...]:
+    shared = _Shared()
     summaries = read_eval_log_sample_summaries(source.file)
-    scorer = run.benchmark.scorer
-    return replace(run, samples=tuple(_sample(source.file, summary, scorer, known) for summary in summaries))
+    return tuple(_sample(source.file, summary, scorer, shared) for summary in summaries)
 
 
 def _generation(log: EvalLog) -> dict[str, Any]:

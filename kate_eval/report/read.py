@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inspect_ai.log import EvalLogInfo, list_eval_logs, read_eval_log
+from inspect_ai.log import list_eval_logs
 from inspect_ai.model import ModelUsage
 
 from kate_eval.errors import ConfigurationError, one_line
-from kate_eval.report.benchmarks import BENCHMARKS
 from kate_eval.report.document import Flag
-from kate_eval.report.log import run_of, with_samples
+from kate_eval.report.log import head_of, with_samples
 from kate_eval.report.runs import SHARDS, Run, Source
 
 logger = logging.getLogger(__name__)
@@ -74,18 +73,17 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
     found: list[tuple[tuple[str, float], Run]] = []
     notes: list[Flag] = []
     foreign = 0
-    for info, source in _files(folders).values():
+    for source in _files(folders).values():
         try:
-            log = read_eval_log(info, header_only=True)
-            if (log.eval.metadata or {}).get("benchmark") not in BENCHMARKS:
-                foreign += 1
-                continue
-            run = run_of(source, log)
+            run = head_of(source)
         except Exception as ex:  # other software's files: a damaged one must not hide the others
             notes.append(_unreadable(source, ex))
             continue
-        # The time of creation has whole seconds; of two logs of one second the later written is newer.
-        found.append(((run.created, info.mtime or 0.0), run))
+        if run is None:
+            foreign += 1
+        else:
+            # The time of creation has whole seconds; of two logs of one second the later written is newer.
+            found.append(((run.created, source.changed), run))
     cells: dict[tuple[str, ...], list[Run]] = {}
     for _, run in sorted(found, key=lambda pair: pair[0]):
         cells[run.cell] = [*cells.pop(run.cell, []), run]
@@ -95,15 +93,16 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
     return cells, notes
 
 
-def _files(folders: Sequence[Path]) -> dict[str, tuple[EvalLogInfo, Source]]:
+def _files(folders: Sequence[Path]) -> dict[str, Source]:
     """Every log below the folders once, however often a folder names it."""
-    found: dict[str, tuple[EvalLogInfo, Source]] = {}
+    found: dict[str, Source] = {}
     for folder in folders:
         whole = folder.resolve()
         base = whole if whole.is_dir() else whole.parent
         for info in list_eval_logs(str(whole)):
-            path = info.name.removeprefix("file://").removeprefix(base.as_posix()).lstrip("/")
-            found.setdefault(info.name, (info, Source(info.name, str(folder), path, "")))
+            file = info.name.removeprefix("file://")  # as a URL it may not hold a "#"
+            path = file.removeprefix(base.as_posix()).lstrip("/")
+            found.setdefault(file, Source(file, str(folder), path, info.mtime or 0.0, info.size))
     return found
 
 

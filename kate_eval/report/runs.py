@@ -72,16 +72,20 @@ class Source:
     """A log of a run.
 
     Attributes:
-        file: where it is, as Inspect names it.
+        file: its path.
         folder: the folder that was asked for, as it was given.
         path: below that folder.
-        created: when, ISO 8601.
+        changed: when the file was last written, milliseconds; with its size it tells whether it is the same.
+        size: of the file, bytes.
+        created: when the run began, ISO 8601.
     """
 
     file: str
     folder: str
     path: str
-    created: str
+    changed: float
+    size: int
+    created: str = ""
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from kate_eval.report.causes import Causes
 from kate_eval.report.columns import estimate, leaderboard_fields
 from kate_eval.report.curve import curve
-from kate_eval.report.document import Cell, Column, Kind, Row, Table
+from kate_eval.report.document import Cell, Column, Kind, Row, Table, Value
 from kate_eval.report.leaderboard import Result
 from kate_eval.report.nearness import by_stratum
 from kate_eval.report.published import APPWORLD, GOALS, official_split, published_tables
@@ -153,7 +153,7 @@ def _overview(block: Sequence[Result]) -> Table | None:
     ]
     rows = []
     for same in _grouped(block, lambda result: (result.run.label, repr(result.run.parameters))):
-        cells: dict[str, Cell | None] = {}
+        cells: dict[str, Value] = {}
         for result in same:
             split = official_split(result.run)
             cells |= {f"{name}_{split}": estimate(result.scores.get(name)) for name in ("tgc", "sgc")}
