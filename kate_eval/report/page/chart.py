@@ -17,6 +17,8 @@ Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SIMULATED = "SIMULATED: a stochastic policy that knows the answers, not a model"
 WIDTH, HEIGHT = 560, 320
+MOST = 24
+"""Series of a plot by name; further ones would make it taller than anyone looks."""
 STEP, GAP = 15, 9
 """Pixels for each series of a name on the vertical axis, and between names."""
 _FORMATS = {
@@ -44,6 +46,9 @@ def chart(plot: Plot, title: bool = True) -> Spec:
     named = plot.x.unit == "text"
     simulated = plot.kind == "simulated"
     lines = ([printable(plot.title)] if title else []) + ([SIMULATED] if simulated else [])
+    if named and len(plot.series) > MOST:
+        lines.append(f"The first {MOST} of {len(plot.series)} runs")
+        plot = plot.model_copy(update={"series": plot.series[:MOST]})
     full = [printable(series.name) for series in plot.series]
     common = shared_words(full)
     names = [_own(name.removeprefix(common)) for name in full]
@@ -84,7 +89,7 @@ def _own(name: str) -> str:
 
 
 def _color(names: Sequence[str], common: str) -> Spec:
-    legend = {"title": common.strip() or None, "symbolLimit": 56} if len(names) > 1 else None
+    legend = {"title": common.strip() or None, "symbolLimit": MOST} if len(names) > 1 else None
     return {"field": "series", "type": "nominal", "scale": {"domain": list(names)}, "legend": legend}
 
 

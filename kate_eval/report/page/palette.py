@@ -44,6 +44,7 @@ def config(theme: Theme) -> dict[str, Any]:
             "domainColor": lines,
             "tickColor": lines,
             "labelFontSize": 11,
+            "labelSeparation": 6,
         },
         "legend": {
             "labelColor": ink,
