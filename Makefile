@@ -23,7 +23,7 @@ attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
 
 browser: $(VENV)/.dev ## The report's page in a real Chromium, which is installed where root and apt are at hand
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || $(INSTALL_CHROMIUM) \
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { $(INSTALL_CHROMIUM); } \
 		|| { echo "make browser needs Chromium and its driver: $(INSTALL_CHROMIUM)" >&2; exit 1; }
 	$(BIN)/python -m pytest -m browser tests/report/page/browser
 
