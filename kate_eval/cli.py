@@ -14,6 +14,7 @@ from rich.console import Console
 
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
+from kate_eval.compare.command import compare
 from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(appworld)
+main.add_command(compare)
 main.add_command(knowledge)
 main.add_command(report)
 main.add_command(serve)

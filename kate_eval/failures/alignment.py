@@ -5,10 +5,10 @@ cost nothing, calls of one function the less the more of their arguments agree. 
 decided elsewhere, by replaying the turn with some of these edits made (replay.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kate_eval.episode import Call, plain
+from kate_eval.episode import Call
 
 _ALONE = 1.0
 """Cost of a call without a counterpart."""
@@ -26,11 +26,11 @@ class Made:
 
 @dataclass(frozen=True)
 class Slot:
-    """One place of the aligned turn.
+    """One place of the aligned turn: a call that both sides made, or one of one side.
 
     Attributes:
-        gold: the gold call that belongs here; None for a call too many.
-        made: the model's; None for a call that is missing.
+        gold: the gold call that belongs here; None for a call of the model's alone.
+        made: the model's; None where it is missing.
     """
 
     gold: Call | None
@@ -38,12 +38,15 @@ class Slot:
 
     @property
     def equal(self) -> bool:
-        """Whether both sides made the same call."""
-        return self.gold is not None and self.made is not None and self.gold.key == self.made.call.key
+        """Whether both sides made the call."""
+        return self.gold is not None and self.made is not None
 
 
 def align(gold: Sequence[Call], made: Sequence[Made]) -> list[Slot]:
-    """The turn as slots: read down, the gold parts are the gold's calls and the made parts the model's."""
+    """The turn as slots: read down, the gold parts are the gold's calls and the made parts the model's.
+
+    Calls that stand for one another but differ are neighbours, the model's first.
+    """
     keys = [call.key for call in gold], [item.call.key for item in made]
 
     def cost(i: int, j: int) -> float:
@@ -51,10 +54,15 @@ def align(gold: Sequence[Call], made: Sequence[Made]) -> list[Slot]:
             return 0.0
         return 0.1 + unlike(gold[i], made[j].call) if gold[i].name == made[j].call.name else _OTHER
 
-    return [
-        Slot(gold[i] if i is not None else None, made[j] if j is not None else None)
-        for i, j in _pairs(len(gold), len(made), cost)
-    ]
+    slots: list[Slot] = []
+    for i, j in _pairs(len(gold), len(made), cost):
+        sides = gold[i] if i is not None else None, made[j] if j is not None else None
+        if i is not None and j is not None and keys[0][i] == keys[1][j]:
+            slots.append(Slot(*sides))
+        else:
+            slots += [Slot(None, side) for side in sides[1:] if side]
+            slots += [Slot(side, None) for side in sides[:1] if side]
+    return slots
 
 
 def unlike(gold: Call, made: Call) -> float:
@@ -65,12 +73,12 @@ def unlike(gold: Call, made: Call) -> float:
 
 def differing(gold: Call, made: Call) -> list[str]:
     """Names of the arguments in which two calls differ."""
-    theirs: tuple[Mapping[str, object], ...] = (gold.arguments, made.arguments)
     return [
         name
-        for name in dict.fromkeys(name for arguments in theirs for name in arguments)
-        if not all(name in arguments for arguments in theirs)
-        or Call("", {"": plain(gold.arguments[name])}).key != Call("", {"": plain(made.arguments[name])}).key
+        for name in dict.fromkeys([*gold.arguments, *made.arguments])
+        if name not in gold.arguments
+        or name not in made.arguments
+        or Call("", {"": gold.arguments[name]}).key != Call("", {"": made.arguments[name]}).key
     ]
 
 

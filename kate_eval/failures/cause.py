@@ -15,6 +15,8 @@ MAX_DETAIL = 300
 """Characters of a cause's detail: a model's words are in it."""
 MAX_SHOWN = 120
 """Characters of one call, or of an answer, in a detail."""
+MAX_SAME = 20
+"""Characters before the first difference of two long values."""
 
 KINDS: dict[str, str] = {
     "environment_error": "The sample could not be scored: an endpoint, an engine or a solver failed.",
@@ -95,10 +97,20 @@ def listed(names: Iterable[str]) -> str:
 
 def compared(gold: Call, made: Call, names: Sequence[str]) -> str:
     """A call's wrong arguments, each beside the right one: "days of book_room: 3 instead of 2"."""
-    sides = (_value(made, names[0]), _value(gold, names[0])) if names else ("it", "the expected one")
-    others = f" (also {listed(names[1:])})" if names[1:] else ""
-    return f"{listed(names[:1])} of {shortened(made.name, 60)}: {sides[0]} instead of {sides[1]}{others}"
+    first, others = names[0], f" (also {listed(names[1:])})" if names[1:] else ""
+    name = f"{shortened(first, 40)} of {shortened(made.name, 60)}"
+    values = apart(_value(made, first), _value(gold, first), MAX_SHOWN)
+    return f"{name}: {values[0]} instead of {values[1]}{others}"
+
+
+def apart(first: str, second: str, most: int) -> tuple[str, str]:
+    """Two texts of at most so many characters each, in which their first difference can be seen."""
+    pairs = enumerate(zip(first, second, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
+    if max(len(first), len(second)) > most and same > MAX_SAME:
+        first, second = (f"...{text[same - MAX_SAME :]}" for text in (first, second))
+    return shortened(first, most), shortened(second, most)
 
 
 def _value(call: Call, name: str) -> str:
-    return shortened(repr(plain(call.arguments[name])), MAX_SHOWN) if name in call.arguments else "nothing"
+    return repr(plain(call.arguments[name])) if name in call.arguments else "nothing"

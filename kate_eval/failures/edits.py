@@ -1,7 +1,9 @@
 """Edits: what sets a turn's calls apart from the gold's, each of which can be undone in a replay."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from typing import Literal
 
 from kate_eval.episode import Call
@@ -18,79 +20,73 @@ class Edit:
 
     Attributes:
         difference: its kind.
-        places: the slots it is about; the first is where the gold call belongs, if there is one.
+        place: where the gold call belongs, or (a call too many) where the model's is.
         gold: the gold call; None for a call too many.
         made: the model's; None for a missing one.
+        made_at: where the model's is; None for a missing one.
     """
 
     difference: Difference
-    places: tuple[Place, ...]
+    place: Place
     gold: Call | None
     made: Made | None
+    made_at: Place | None
 
     @property
     def turn(self) -> int:
         """The turn it is in."""
-        return self.places[0].turn
+        return self.place.turn
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Where it stands among the others."""
-        first = min(self.places, key=lambda place: place.at)
-        return first.turn, first.at
+    def position(self) -> int:
+        """Where it begins in its turn."""
+        return min(self.place.at, self.made_at.at if self.made_at else self.place.at)
+
+
+_Lone = tuple[Place, Call]
+_Tried = tuple[Place, Made]
+_Match = Callable[[_Lone, _Tried], bool]
 
 
 def edits_of(turn: int, slots: Sequence[Slot]) -> list[Edit]:
-    """The edits of a turn, in order.
+    """The edits of a turn, in order: calls of both sides that stand for one another are one edit."""
+    places = [(Place(turn, at), slot) for at, slot in enumerate(slots) if not slot.equal]
+    missing = [(place, slot.gold) for place, slot in places if slot.gold]
+    tried = [(place, slot.made) for place, slot in places if slot.made]
+    gaps = list(accumulate(slot.equal for slot in slots))
 
-    A gold call and a call of the same function that stand apart are one edit.
-    """
+    def same_gap(lone: _Lone, other: _Tried) -> bool:
+        return gaps[lone[0].at] == gaps[other[0].at]
+
+    rules: list[tuple[Difference, _Match]] = [
+        ("order", lambda lone, other: lone[1].key == other[1].call.key),
+        ("argument", lambda lone, other: lone[1].name == other[1].call.name),
+        ("other", same_gap),
+    ]
     found: list[Edit] = []
-    lone: list[tuple[Place, Made]] = []
-    missing: list[tuple[Place, Call]] = []
-    for at, slot in enumerate(slots):
-        place = Place(turn, at)
-        if slot.equal:
-            continue
-        if slot.gold is None and slot.made is not None:
-            lone.append((place, slot.made))
-        elif slot.gold is not None and slot.made is None:
-            missing.append((place, slot.gold))
-        elif slot.gold is not None and slot.made is not None:
-            same = slot.gold.name == slot.made.call.name
-            found.append(Edit("argument" if same else "other", (place,), slot.gold, slot.made))
-    found += _apart(missing, lone)
+    for difference, match in rules:
+        for lone in list(missing):
+            alike = [other for other in tried if match(lone, other)]
+            if alike:
+                nearest = min(alike, key=partial(_distance, lone))
+                missing.remove(lone)
+                tried.remove(nearest)
+                found.append(Edit(difference, lone[0], lone[1], nearest[1], nearest[0]))
+    found += [Edit("missing", place, gold, None, None) for place, gold in missing]
+    found += [Edit("extra", place, None, made, place) for place, made in tried]
     return sorted(found, key=lambda edit: edit.position)
 
 
-def _apart(missing: list[tuple[Place, Call]], lone: list[tuple[Place, Made]]) -> list[Edit]:
-    """Edits of the slots that have one side only."""
-    found = []
-    left = list(lone)
-    for place, gold in missing:
-        alike = [item for item in left if item[1].call.name == gold.name]
-        if alike:
-            nearest = min(
-                alike, key=lambda item: (len(differing(gold, item[1].call)), abs(item[0].at - place.at))
-            )
-            left.remove(nearest)
-            difference: Difference = "order" if nearest[1].call.key == gold.key else "argument"
-            found.append(Edit(difference, (place, nearest[0]), gold, nearest[1]))
-        else:
-            found.append(Edit("missing", (place,), gold, None))
-    return found + [Edit("extra", (place,), None, made) for place, made in left]
-
-
-def _distance(place: Place, gold: Call, lone: tuple[Place, Made]) -> tuple[int, int]:
-    at, made = lone
-    return len(differing(gold, made.call)), abs(at.at - place.at)
+def _distance(lone: _Lone, other: _Tried) -> tuple[int, int]:
+    return len(differing(lone[1], other[1].call)), abs(lone[0].at - other[0].at)
 
 
 def undone(edits: Iterable[Edit]) -> Changes:
-    """The changes that put the gold's calls where these edits are."""
+    """The changes that make the gold's calls where these edits are, and not the model's."""
     changes: dict[Place, Sequence[Call]] = {}
     for edit in edits:
-        changes |= dict.fromkeys(edit.places, ())
+        if edit.made_at is not None:
+            changes[edit.made_at] = ()
         if edit.gold is not None:
-            changes[edit.places[0]] = (edit.gold,)
+            changes[edit.place] = (edit.gold,)
     return changes

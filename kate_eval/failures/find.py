@@ -1,5 +1,6 @@
 """From a sample of a log to its cause. What a log holds is anybody's: nothing in it raises."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 
@@ -9,9 +10,13 @@ from inspect_ai.scorer import CORRECT
 from kate_eval.appworld import places
 from kate_eval.bfcl import engine
 from kate_eval.episode import FAILURE_KEY, SAMPLE_KEY
+from kate_eval.errors import DatasetError
 from kate_eval.failures.appworld import appworld_cause
 from kate_eval.failures.bfcl import bfcl_cause
 from kate_eval.failures.cause import Cause
+from kate_eval.failures.shape import ShapeError
+
+logger = logging.getLogger(__name__)
 
 _APPWORLD = ("appworld_verdict", appworld_cause)
 _KNOWN: dict[str, tuple[str, Callable[[EvalSample], Cause]]] = {
@@ -44,7 +49,10 @@ def cause_of(sample: EvalSample) -> Cause | None:
     engine.require()
     try:
         return find(sample)
+    except (ShapeError, DatasetError) as ex:
+        return Cause("unreadable", None, None, str(ex))
     except Exception as ex:  # a log may hold anything; one sample must not cost the others
+        logger.warning("No cause found of sample %s, epoch %s", sample.id, sample.epoch, exc_info=True)
         return Cause("unreadable", None, None, f"{type(ex).__name__}: {ex}")
 
 

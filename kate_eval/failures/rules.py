@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kate_eval.bfcl.data import Entry
 from kate_eval.episode import Call
 from kate_eval.failures.alignment import Made, align, differing, mixed
-from kate_eval.failures.cause import MAX_SHOWN, Cause, compared, shown
+from kate_eval.failures.cause import MAX_SHOWN, Cause, compared, shortened, shown
 from kate_eval.failures.edits import Edit, edits_of, undone
 from kate_eval.failures.replay import Replay
 from kate_eval.failures.shape import Played
@@ -106,7 +106,7 @@ class TurnRules:
             return Cause("ignored_missing", edit.turn, made.step, detail)
         for turn, calls in enumerate(self._gold):
             if turn > edit.turn and any(call.key == made.call.key for call in calls):
-                detail = f"{what} belongs to turn {turn}"
+                detail = f"{what} belongs to turn {turn + 1}"
                 return Cause("wrong_turn", edit.turn, made.step, detail)
         return Cause("extra_call", edit.turn, made.step, f"{what} is asked for nowhere and had an effect")
 
@@ -115,7 +115,7 @@ class TurnRules:
         return self._entry.category in _MISSING and not self._gold[turn]
 
     def _missing(self, edit: Edit, gold: Call) -> Cause:
-        slots, place = self._turns[edit.turn], edit.places[0]
+        slots, place = self._turns[edit.turn], edit.place
         later = [slot.made.step for slot in slots[place.at :] if slot.made]
         steps = self._played.result[edit.turn]
         step = later[0] if later else max(0, len(steps) - 1)
@@ -125,14 +125,18 @@ class TurnRules:
             turn, made = elsewhere
             kind = "ignored_missing" if self._lacks(turn) else "wrong_turn"
             return Cause(
-                kind, turn, made.step, f"{what} was made in turn {turn}; it belongs to turn {edit.turn}"
+                kind,
+                turn,
+                made.step,
+                f"{what} was made in turn {turn + 1}; it belongs to turn {edit.turn + 1}",
             )
         if steps and undecodable(steps[-1], self._played.mode):
             return Cause("parse", edit.turn, len(steps) - 1, f"undecodable: {str(steps[-1])[:MAX_SHOWN]}")
         if any(slot.gold and slot.made for slot in slots[place.at :]):
             return Cause("missing_call", edit.turn, step, f"{what} was left out")
         done = "" if any(slot.made for slot in slots) else "without any call, "
-        return Cause("stopped_early", edit.turn, step, f"the turn was ended {done}before {what}")
+        said = f"; it said: {shortened(steps[-1], 80)}" if steps and isinstance(steps[-1], str) else ""
+        return Cause("stopped_early", edit.turn, step, f"the turn was ended {done}before {what}{said}")
 
     def _elsewhere(self, turn: int, gold: Call) -> tuple[int, Made] | None:
         """Another turn in which the model made the call, where it belongs to no gold call."""
@@ -147,10 +151,9 @@ class TurnRules:
 
     def _other(self, edit: Edit, gold: Call, made: Made, rest: Sequence[Edit]) -> Cause:
         """A call in place of another: the wrong tool, or harmless while the right one is missing."""
-        changes = undone(rest)
-        place = edit.places[0]
-        harmful = not self._replay.verdict({**changes, place: (made.call, gold)}).correct
-        only_reads = self._replay.verdict({**changes, place: (made.call,)}).error_type == _RESPONSES
+        kept = undone(rest)
+        harmful = not self._replay.verdict({**kept, edit.place: (gold,)}).correct
+        only_reads = self._replay.verdict(kept).error_type == _RESPONSES
         if harmful or only_reads or made.call.name not in self._offered(edit.turn):
             detail = f"{shown(made.call)} in place of {shown(gold)}"
             return Cause("wrong_tool", edit.turn, made.step, detail)
@@ -168,6 +171,6 @@ class TurnRules:
             name
             for name in names
             if len(names) > 1
-            and not self._replay.verdict({**changes, edit.places[0]: (mixed(gold, made.call, name),)}).correct
+            and not self._replay.verdict({**changes, edit.place: (mixed(gold, made.call, name),)}).correct
         ]
         return Cause("wrong_argument", edit.turn, made.step, compared(gold, made.call, bad or names))

@@ -91,6 +91,10 @@ class _Answer:
 
     def _argument(self, at: int, gold: Call, made: Call) -> Cause:
         names = differing(gold, made)
+        if not names:
+            return Cause(
+                "unexplained", 0, 0, f"{shown(made)} is the gold's own call, which the checker rejects"
+            )
         answer = self.entry.gold[at]
         bad = [n for n in names if not meets(self.entry, mixed(gold, made, n), answer, self.played.mode)]
         return Cause("wrong_argument", 0, 0, compared(gold, made, bad or names))

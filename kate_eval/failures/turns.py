@@ -33,7 +33,10 @@ def multi_turn_cause(entry: Entry, played: Played, limit: str) -> Cause:
         if fault is None:
             return _unfaulted(len(played.result), len(entry.gold), limit)
         found = TurnRules(entry, multi_turn_gold(entry), played, made, fault[0]).cause()
-        return found or Cause("unexplained", fault[0], None, fault[1].message)
+        # The message begins with the turn, counted from 0.
+        return found or Cause(
+            "unexplained", fault[0], None, fault[1].message.partition(": ")[2] or fault[1].message
+        )
     except TimeoutError as ex:
         return Cause("unexplained", None, None, f"it could not be played again: {ex}")
 

@@ -9,8 +9,8 @@ BASELINE = "baseline"
 """The solver that runs are compared with unless a user says otherwise."""
 
 
-def baselines(runs: Sequence[Run], name: str = BASELINE) -> dict[str, Run]:
-    """Id of a run -> the run that it is compared with; runs without one are left out.
+def baselines(runs: Sequence[Run], name: str = BASELINE) -> dict[str, Run | None]:
+    """Id of a run -> the run that it is compared with, None without one; baselines themselves are left out.
 
     Args:
         runs: all runs.
@@ -25,8 +25,8 @@ def baselines(runs: Sequence[Run], name: str = BASELINE) -> dict[str, Run]:
     if not candidates and name != BASELINE:
         choices = {run.solver for run in runs} | {run.label for run in runs}
         raise unknown("baseline", name, choices, "Name a solver, or a row by model, solver and settings.")
-    chosen = {run.id: _best(run, candidates, bool(named)) for run in runs if run not in candidates}
-    return {id: run for id, run in chosen.items() if run is not None}
+    own = {run.id for run in candidates}
+    return {run.id: _best(run, candidates, bool(named)) for run in runs if run.id not in own}
 
 
 def _best(run: Run, candidates: Sequence[Run], any_model: bool) -> Run | None:

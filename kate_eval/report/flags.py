@@ -13,27 +13,31 @@ FEW = 20
 """Independent entries below which an interval by normal approximation is rough."""
 
 
-def flags_of(
-    run: Run, errors: int, means: Mapping[str, float], score: Estimate | None, baseline: Run | None
-) -> list[Flag]:
-    """The flags that a run has by itself and beside its baseline.
+def flags_of(run: Run, errors: int, means: Mapping[str, float], score: Estimate | None) -> list[Flag]:
+    """The flags that a run has by itself.
 
     Args:
         run: the run.
         errors: samples that were not scored.
         means: counter -> mean per sample.
         score: of the headline.
-        baseline: the run that it is compared with.
     """
-    found = [
-        *_origin(run, means),
-        *_completeness(run, errors, score),
-        *_playing(run, means),
-        *(_beside(run, baseline) if baseline else ()),
-    ]
-    if baseline is None and run.solver not in ("baseline", FLOOR):
-        found.append(("no_baseline", "no baseline of this model on these entries"))
+    found = [*_origin(run, means), *_completeness(run, errors, score), *_playing(run, means)]
     return [Flag(code=code, text=text) for code, text in found]
+
+
+def baseline_flags(run: Run, baseline: Run | None) -> list[Flag]:
+    """The flags that a run has beside what it is compared with.
+
+    Args:
+        run: the run, which is no baseline itself.
+        baseline: what it is compared with; None where there is no such run.
+    """
+    if baseline is not None:
+        return [Flag(code=code, text=text) for code, text in _beside(run, baseline)]
+    if run.solver == FLOOR:
+        return []
+    return [Flag(code="no_baseline", text="no baseline of this model on these entries")]
 
 
 _Found = Iterator[tuple[str, str]]

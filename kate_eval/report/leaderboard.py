@@ -9,7 +9,7 @@ from kate_eval.report.baseline import BASELINE, baselines
 from kate_eval.report.beside import beside_flags
 from kate_eval.report.cost import Cost, Prices, cost_of
 from kate_eval.report.document import Flag
-from kate_eval.report.flags import flags_of
+from kate_eval.report.flags import baseline_flags, flags_of
 from kate_eval.report.runs import Run
 from kate_eval.stats import Estimate, paired_difference, weighted_mean
 
@@ -60,10 +60,11 @@ def leaderboard(runs: Sequence[Run], prices: Prices | None = None, baseline: str
         ConfigurationError: no run is this baseline, and it is not the default.
     """
     chosen, beside = baselines(runs, baseline), beside_flags(runs)
-    return [_result(run, chosen.get(run.id), beside[run.id], prices or {}) for run in runs]
+    return [_result(run, chosen, beside[run.id], prices or {}) for run in runs]
 
 
-def _result(run: Run, baseline: Run | None, beside: Sequence[Flag], prices: Prices) -> Result:
+def _result(run: Run, chosen: Mapping[str, Run | None], beside: Sequence[Flag], prices: Prices) -> Result:
+    baseline = chosen.get(run.id)
     observed = [sample.observed for sample in run.samples if sample.observed is not None]
     headline, weights = run.benchmark.headline(observed) if observed else ("no scores", {})
     scores = run.benchmark.scores(observed) if observed else {}
@@ -81,7 +82,11 @@ def _result(run: Run, baseline: Run | None, beside: Sequence[Flag], prices: Pric
         means=means,
         errors=errors,
         cost=cost_of(run, prices),
-        flags=(*flags_of(run, errors, means, scores.get(headline), baseline), *beside),
+        flags=(
+            *flags_of(run, errors, means, scores.get(headline)),
+            *(baseline_flags(run, baseline) if observed and run.id in chosen else ()),
+            *beside,
+        ),
     )
 
 

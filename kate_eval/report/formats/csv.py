@@ -23,7 +23,7 @@ def table_csv(table: Table) -> str:
     for column in table.columns:
         head += [column.key, *(f"{column.key}_{end}" for end in _CELL if column in spread)]
     head += ["baseline_row", *(f"paired_{name}" for name in _PAIRED), "expected", "scored", "flags", "logs"]
-    return _text([head, *(_line(table, row, {column.key for column in spread}) for row in table.rows)])
+    return csv_text([head, *(_line(table, row, {column.key for column in spread}) for row in table.rows)])
 
 
 _ROW = ("id", "kind", "model", "solver", "settings")
@@ -63,7 +63,7 @@ def long_csv(document: Document) -> str:
         for column in table.columns
         if (value := row.cells.get(column.key)) is not None
     ]
-    return _text([head, *lines])
+    return csv_text([head, *lines])
 
 
 def write_csv(document: Document, file: Path) -> None:
@@ -81,7 +81,8 @@ def write_tables(document: Document, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _text(lines: Iterable[Sequence[Field]]) -> str:
+def csv_text(lines: Iterable[Sequence[Field]]) -> str:
+    """Lines of fields as CSV, in which no field is a formula."""
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerows([_escaped(field) for field in fields] for fields in lines)
