@@ -1,6 +1,6 @@
 // How values are written and compared, and how elements are made: text always becomes a text node.
 
-const NONE = "–";
+const NONE = "-";
 
 /** An element with attributes and children; children are elements or text. */
 function element(name, attributes = {}, ...children) {
@@ -14,17 +14,19 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// Ties go to the even digit, as in the other formats.
 function fixed(value, digits) {
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven" });
 }
 
-/** A number in its column's unit; shares in percent. */
+/** A number in its column's unit; shares in percent, rounded to four digits first as AppWorld's engine does. */
 function written(value, column) {
   if (value === null || value === undefined) return NONE;
   if (typeof value === "string") return value;
   const digits = column.unit === "count" ? 0 : column.digits;
-  if (column.unit === "share") return fixed(100 * value, digits);
-  return (column.unit === "dollars" ? "$" : "") + fixed(value, digits);
+  if (column.unit === "share") return fixed(100 * (Math.round(value * 1e4) / 1e4), digits) + (digits ? "" : "%");
+  if (column.unit === "dollars") return String(Number(value.toPrecision(4)));
+  return fixed(value, digits);
 }
 
 function isEstimate(value) {
@@ -38,7 +40,7 @@ function sortable(value) {
 }
 
 function signed(share) {
-  return (share > 0 ? "+" : share < 0 ? "−" : "") + fixed(Math.abs(100 * share), 1);
+  return (share > 0 ? "+" : share < 0 ? "-" : "") + fixed(Math.abs(100 * share), 1);
 }
 
 function probability(p) {

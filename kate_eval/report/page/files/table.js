@@ -85,7 +85,7 @@ function pairedCell(row) {
   const interval = low === null || high === null ? null : `[${signed(low)}, ${signed(high)}]`;
   const corrected = holm === null || holm === p ? "" : `, Holm ${probability(holm)}`;
   const title = `${n} entries in both` + (detectable === null ? "" : `; a difference of ${fixed(100 * detectable, 1)} points would have shown with 80% power`);
-  const lines = [interval, probability(p) + corrected].filter(Boolean);
+  const lines = interval === null && p === null ? ["no spread"] : [interval, probability(p) + corrected].filter(Boolean);
   return [signed(paired.difference), ...lines.map((line) => element("span", { class: "more", title }, line))];
 }
 

@@ -10,6 +10,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from kate_eval.report.document import Document
+from kate_eval.report.formats.figures import figure
 from tests.report.example import HOSTILE, example, row
 from tests.report.page.browser.conftest import DESKTOP, PHONE, Browser, written
 
@@ -58,6 +59,34 @@ def test_a_column_sorts_up_down_and_back(browser: Browser, url: str) -> None:
     numbered = [given[0], given[1], "model-9", "model-10"]
     assert orders[0] == [*reversed(numbered), "model-12"]
     assert orders[1] == [*numbered, "model-12"] and orders[2] == given
+
+
+def test_numbers_are_those_of_the_other_formats(browser: Browser, pages: Path) -> None:
+    [first, *others] = example().tables
+    scores = (0.3025, 0.3275, 0.0, 1.0, 0.28549999, 1 / 3, 0.99995)
+    rows = tuple(
+        row(n, f"m{n}", "kate", "measured").model_copy(
+            update={
+                "cells": {
+                    "multi_turn": score,
+                    "agreement_rate": score,
+                    "tokens": 1e5 * score,
+                    "dollars": score / 7,
+                }
+            }
+        )
+        for n, score in enumerate(scores)
+    )
+    document = example().model_copy(update={"tables": (first.model_copy(update={"rows": rows}), *others)})
+    browser.open(written(document, pages / "numbers.html"))
+    browser.press("input[name=rate]")
+    heads = [head.split(" ↕")[0].strip() for head in browser.texts(f"{TABLE} thead th")]
+    for column in first.columns:
+        if column.label in heads:
+            place = heads.index(column.label) + 1
+            shown = browser.texts(f"{TABLE} tbody tr > :nth-child({place})")
+            wanted = [figure(column, found.cells.get(column.key)) for found in rows]
+            assert shown == wanted
 
 
 def test_numbers_in_names_sort_as_numbers_and_the_keyboard_does_it_all(browser: Browser, url: str) -> None:
