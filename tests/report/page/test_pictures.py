@@ -18,7 +18,8 @@ from tests.report.example import HOSTILE, example
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Document, Path]:
     """Two plots of simulated runs with hostile names, written over an older report's."""
     folder = tmp_path_factory.mktemp("pictures")
-    (folder / "older.png").touch(), (folder / "notes.txt").touch()
+    for name in ("older.png", "notes.txt"):
+        (folder / name).touch()
     names = (HOSTILE, "constructor", "__proto__", "\u2028\x00\u202e", "x" * 3000)
     plots = []
     for plot in example().plots[1:3]:
