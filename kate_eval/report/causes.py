@@ -18,7 +18,7 @@ from inspect_ai.log import read_eval_log_sample
 
 from kate_eval import failures
 from kate_eval.errors import DatasetError
-from kate_eval.failures import cause_of, group_of
+from kate_eval.failures import KINDS, cause_of, group_of
 from kate_eval.installation import cache
 from kate_eval.report.document import Flag
 from kate_eval.report.runs import Run, SampleRow
@@ -164,8 +164,9 @@ def _kept(file: str) -> dict[str, str]:
     """What is known of a log's samples; {} where nothing is, or nothing that could be used."""
     try:
         found = json.loads(_place(file).read_text(encoding="utf-8"))
-        return dict(found["causes"]) if found["rules"] == _rules() else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = found["causes"].items() if found["rules"] == _rules() else ()
+        return {key: kind for key, kind in kept if kind in KINDS}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

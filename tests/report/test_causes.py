@@ -11,7 +11,7 @@ from inspect_ai import eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from kate_eval.cli import main
-from kate_eval.failures import cause_of
+from kate_eval.failures import KINDS, cause_of
 from kate_eval.report import causes
 from kate_eval.report.causes import look_up
 from kate_eval.report.document import Document
@@ -20,13 +20,6 @@ from kate_eval.report.read import read_logs
 from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, output
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own."""
-    monkeypatch.setenv("KATE_EVAL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +89,19 @@ def test_a_damaged_cache_is_as_none(log: EvalLog, tmp_path: Path, home: Path, te
     runs = read_logs(tmp_path / "logs").runs
     before = look_up(runs)
     [file] = home.rglob("*.json")
+    right = file.read_text()
     file.write_text(text)
+    assert look_up(runs) == before
+    for kind in KINDS:
+        right = right.replace(f'"{kind}"', '"nonsense"')
+    file.write_text(right)
     assert look_up(runs) == before
 
 
 def test_a_cache_that_can_t_be_written_costs_the_next_report_only(
     log: EvalLog, tmp_path: Path, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    home.write_text("a file where the folder should be")
+    (home / "failures").write_text("a file where the folder should be")
     found = look_up(read_logs(tmp_path / "logs").runs)
     assert len(found.causes) == 1 and "can't be kept" in caplog.text
 
