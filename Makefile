@@ -8,18 +8,25 @@ OFFICIAL := .venv-official
 SERVER := .venv-vllm
 MINILM := .venv-minilm
 TRAIN := .venv-train
+DOCS := .venv-docs
+INSTALL_CHROMIUM := apt-get update -qq && apt-get install -y --no-install-recommends chromium chromium-driver fonts-dejavu-core
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks check parity test-vllm test-train test-train-vllm minilm bench official lock typed clean
+.PHONY: demo test slow attacks browser check parity test-vllm test-train test-train-vllm minilm bench docs official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The suite but for what has a target of its own
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not server and not minilm and not train"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not browser and not server and not minilm and not train"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
+
+browser: $(VENV)/.dev ## The report's page in a real Chromium, which is installed where root and apt are at hand
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { $(INSTALL_CHROMIUM); } \
+		|| { echo "make browser needs Chromium and its driver: $(INSTALL_CHROMIUM)" >&2; exit 1; }
+	$(BIN)/python -m pytest -m browser tests/report/page/browser
 
 slow: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The wheel, the simulated gains, the engine's own commands, a slice of parity
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not parity"
@@ -48,6 +55,12 @@ check: $(VENV)/.dev typed ## ruff and strict types
 bench: $(VENV)/.dev ## Speed against the official harness and inspect_evals, side by side
 	$(BIN)/python benchmarks/bfcl_throughput.py
 	$(BIN)/python benchmarks/retrieval.py
+
+# README.md is the site's first page, so links between it, the docs and the examples hold as they are.
+docs: $(DOCS)/.done ## The docs site in build/site; a broken link fails
+	rm -rf build/pages build/site && mkdir -p build/pages
+	cp -R README.md CHANGELOG.md LICENSE docs benchmarks examples build/pages/
+	$(DOCS)/bin/zensical build --strict --config-file mkdocs.yml
 
 # The packages as Python sees them (folders mapped into kate_eval, the engine's side apart), for the type checker.
 typed:
@@ -108,6 +121,11 @@ $(TRAIN)/.done: requirements/dev.txt trainers/cpu.txt pyproject.toml kate_eval/b
 	$(TRAIN)/bin/kate bfcl setup
 	touch $@
 
+$(DOCS)/.done: requirements/docs.txt
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/docs.txt
+	touch $@
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Renew the pinned requirements
@@ -115,7 +133,8 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) pyproject.toml -o requirements/base.txt
 	$(LOCK) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) requirements/official.in -o requirements/official.txt
+	$(LOCK) requirements/docs.in -o requirements/docs.txt
 	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) $(TRAIN) build dist .bench
+	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) $(TRAIN) $(DOCS) build dist .bench

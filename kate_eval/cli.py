@@ -72,8 +72,8 @@ main.add_command(probe_command(_solver_needs))
 @click.option("--tasks", default=12, show_default=True, help="Tasks of AppWorld's mini world (at most 12).")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=Path("logs/demo"), show_default=True)
 def demo(entries: int, tasks: int, log_dir: Path) -> None:
-    """Play five solvers on a simulated model, print the leaderboard."""
+    """Play five solvers on a simulated model, print the leaderboard, write the report and its page."""
     from kate_eval.demo import run_demo
 
     run_demo(entries, tasks, log_dir)
-    click.get_current_context().invoke(report, logs=(log_dir,), output=log_dir / "leaderboard.md")
+    click.get_current_context().invoke(report, logs=(log_dir,), output=log_dir / "report")

@@ -70,6 +70,6 @@ def test_the_demo_refuses_impossible_sizes(tmp_path: Path) -> None:
 def test_the_demo_prints_a_leaderboard_of_five_solvers(tmp_path: Path) -> None:
     done = kate("demo", "--entries", "1", "--tasks", "1", "--log-dir", str(tmp_path))
     assert done.exit_code == 0, done.output
-    board = (tmp_path / "leaderboard.md").read_text()
+    board = (tmp_path / "report/report.md").read_text()
     assert all(f"| {name} |" in board for name in ("nearest", "baseline", "knowledge", "width", "kate"))
     assert board.count("SIMULATED endpoint") == 8 and "## AppWorld mini_test" in board

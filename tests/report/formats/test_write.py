@@ -22,7 +22,9 @@ def test_a_folder_has_all_formats_and_a_csv_for_each_table(tmp_path: Path) -> No
     write_report(example(), tmp_path / "new" / "report")
     found = {str(file.relative_to(tmp_path / "new/report")) for file in tmp_path.rglob("*") if file.is_file()}
     tables = {f"tables/{table.id}.csv" for table in example().tables}
-    assert found >= tables | {f"report{ending}" for ending in (".md", ".csv", ".json", ".tex")}
+    plots = {f"plots/{plot.id}{ending}" for plot in example().plots for ending in (".png", ".svg")}
+    formats = {f"report{ending}" for ending in (".md", ".csv", ".json", ".tex")}
+    assert found == {"index.html"} | tables | plots | formats
     assert Document.from_json((tmp_path / "new/report/report.json").read_text()) == example()
 
 
@@ -33,7 +35,7 @@ def test_tables_that_are_no_more_are_removed_and_other_files_kept(tmp_path: Path
     assert {file.name for file in (tmp_path / "tables").iterdir()} == {"bfcl-v3-measured.csv", "notes.txt"}
 
 
-@pytest.mark.parametrize("ending", [".md", ".csv", ".json", ".tex", ".JSON"])
+@pytest.mark.parametrize("ending", [".html", ".md", ".csv", ".json", ".tex", ".JSON"])
 def test_a_file_has_the_format_of_its_ending(ending: str, tmp_path: Path) -> None:
     file = tmp_path / "deep" / f"board{ending}"
     assert write_report(example(), file) == [file] and file.stat().st_size > 500
@@ -58,7 +60,8 @@ def test_a_folder_with_a_dot_in_its_name_is_a_folder(tmp_path: Path) -> None:
 def test_every_format_tells_what_is_simulated_and_what_is_published(tmp_path: Path) -> None:
     write_report(example(), tmp_path)
     for ending in FORMATS:
-        text = (tmp_path / f"report{ending}").read_text(encoding="utf-8")
+        name = "index.html" if ending == ".html" else f"report{ending}"
+        text = (tmp_path / name).read_text(encoding="utf-8")
         assert "simulated" in text.lower() and "published" in text.lower(), ending
 
 

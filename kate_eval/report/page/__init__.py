@@ -1,0 +1,1 @@
+"""The report as a page: one file from the document alone, its charts as pictures, a server."""
