@@ -1,4 +1,4 @@
-"""Many rollouts at once: all that are under way get their next answers together, as an engine samples best."""
+"""Many rollouts at once: all that are under way get their next answers together."""
 
 from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping, Sequence

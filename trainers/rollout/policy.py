@@ -1,4 +1,4 @@
-"""What plays: a policy gives answers to prompts of token ids. Which engine samples, a rollout does not know."""
+"""What plays: a policy answers prompts of token ids. Which engine samples, a rollout does not know."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From the text of an answer to the message that a server would make of it, so that training and serving agree.
+"""From the text of an answer to the message a server would make of it, so that training and serving agree.
 
 "recovery": calls are read as our solvers read what a server left in the text (`recover=true`, their default).
 "hermes": only what vLLM's parser of that name reads; for a checkpoint that others will serve.

@@ -1,7 +1,7 @@
 """One rollout: a row's prompt, the policy's answers, the environment's observations, and the reward.
 
-It asks for nothing itself: whoever samples gives it one answer after the other (`take`), from `ids` and within
-`room`. So one loop can sample for many at once (play.py), and an agent loop for one (verl).
+It asks for nothing itself: whoever samples gives it one answer after the other (`take`), from `ids` and
+within `room`. So one loop can sample for many at once (play.py), and an agent loop for one (verl).
 """
 
 from collections.abc import Sequence
