@@ -2,9 +2,9 @@
 
 After an answer the next prompt, as a server would render it, is compared with the rendering of the
 conversation up to that answer's end of turn. If it goes on from there, what it adds (the observation, the
-next header) is appended to the ids at hand. If it does not, the template has rewritten what came before (tools
-were added, or thinking of earlier turns was dropped): then a new segment begins with the new prompt. So a
-policy sees the ids that a server would give it, but that its own answers are never tokenised again.
+next header) is appended to the ids at hand. If it does not, the template has rewritten what came before
+(tools were added, or thinking of earlier turns was dropped): then a new segment begins with the new prompt.
+So a policy sees the ids that a server would give it, but that its own answers are never tokenised again.
 """
 
 from collections.abc import Sequence
