@@ -43,6 +43,10 @@ class ServerError(KateError):
     """A model server of ours could not be started, or died."""
 
 
+class TrainingError(KateError):
+    """A training run can't start or go on: its base model, configuration, machine or numbers."""
+
+
 class EngineError(KateError):
     """A benchmark's engine failed: it did not start, died, or gave no answer."""
 
