@@ -31,6 +31,10 @@ class LeakageError(BankError):
     """The entry under evaluation, or its sibling, is in the bank."""
 
 
+class RowsError(KateError):
+    """Training rows are missing, corrupt, of another schema, or can't be made."""
+
+
 class EndpointError(KateError):
     """The model endpoint gave something that can't be used (not: a bad answer)."""
 
