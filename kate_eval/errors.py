@@ -55,10 +55,6 @@ class EngineError(KateError):
     """A benchmark's engine failed: it did not start, died, or gave no answer."""
 
 
-class TrainingError(KateError):
-    """Training can't begin or go on: its input, its environment or a step of it is at fault."""
-
-
 class EpisodeError(KateError):
     """The environment was used wrongly, or no episode is open for the sample."""
 

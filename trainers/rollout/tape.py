@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kate_eval.errors import TrainingError
 from kate_eval.trainers.rollout.policy import Sampled
 
 Json = dict[str, Any]
@@ -96,15 +97,21 @@ class Tape:
             following: observations and user turns.
             tools: offered now.
         """
-        messages, before = self._at
-        ended = self._rendered + self._rendering.completion_ids(messages, before, answer)
-        self._at = ([*messages, answer, *following], list(tools))
+        ended = self._ended(answer)
+        self._at = ([*self._at[0], answer, *following], list(tools))
         self._rendered = self._rendering.prompt_ids(*self._at)
-        if self._rendered[: len(ended)] == ended:
+        if ended is not None and self._rendered[: len(ended)] == ended:
             added = self._rendered[len(ended) :]
             self.last.append(added, False, [0.0] * len(added))
         else:
             self.segments.append(Segment(self._rendered))
+
+    def _ended(self, answer: Json) -> list[int] | None:
+        """The conversation rendered up to the end of an answer; None where the template can't have it so."""
+        try:
+            return self._rendered + self._rendering.completion_ids(*self._at, answer)
+        except TrainingError:  # it writes the prompt otherwise once this answer follows
+            return None
 
     def end(self) -> tuple[Segment, ...]:
         """The segments in which something was sampled, each ending with its last answer."""
