@@ -64,6 +64,8 @@ def unfit(row: Row, level: Level) -> str | None:
         return "it is not the first step of its turn"
     if level == "episode" and row.turn:
         return "it is not the first turn"
+    if level != "step" and row.turn and row.origin.kind != "gold":
+        return "the turns before it are a run's, and only gold's state can be restored"
     if level == "turn" and appworld:
         return f"{row.benchmark} judges whole tasks only: --reward episode"
     return None
