@@ -13,9 +13,9 @@ from kate_eval.errors import TrainingError
 from kate_eval.trainers.parity import TokenizeEndpoint, check_parity
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.row import Row
-
 from tests.trainers.conversations import REQUESTS, assistant, result, user
 from tests.trainers.tiny import THINKING, call
+
 from .conftest import Server, gold_calls
 
 pytestmark = [pytest.mark.server, pytest.mark.train]
