@@ -13,7 +13,7 @@ AT_START = "no_op_pass"
 """The engine's label of tests that hold before anything is done."""
 
 
-async def open_task(row: Row, max_steps: int) -> Start:
+async def open_task(row: Row, max_answers: int) -> Start:
     """The start of a row's task.
 
     Raises:
@@ -25,7 +25,7 @@ async def open_task(row: Row, max_steps: int) -> Start:
     if world is None:
         raise TrainingError(f"Row {row.id}: AppWorld has no world {row.benchmark!r}")
     task = load_task(world, row.entry)
-    episode = await open_appworld(world, task, Limits(), max_steps)
+    episode = await open_appworld(world, task, Limits(), max_answers)
     turn = episode.next_turn()
     if turn is None or turn.query not in str(row.messages[-1].get("content")):
         await episode.close()

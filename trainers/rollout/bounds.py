@@ -8,15 +8,17 @@ class Bounds(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_steps: int = Field(default=30, ge=1)
-    """Answers. (BFCL itself ends an entry after 21 in a turn; that is the model's doing.)"""
-    max_answer: int = Field(default=1024, ge=1)
+    max_answers: int = Field(default=30, ge=1)
+    """Answers. BFCL itself ends an entry after 21 in a turn, and AppWorld a task at this bound: that is the
+    model's doing, and no truncation."""
+    answer_tokens: int = Field(default=1024, ge=1)
     """Tokens of one answer."""
-    max_completion: int = Field(default=4096, ge=1)
+    completion_tokens: int = Field(default=4096, ge=1)
     """Tokens of all answers and observations together."""
-    max_context: int = Field(default=32768, ge=2)
+    context_tokens: int = Field(default=32768, ge=2)
     """Tokens of prompt and completion: what the model, or the memory, can take."""
 
     def room(self, context: int, completion: int) -> int:
         """The tokens that the next answer may have, after so many in all, and so many since the prompt."""
-        return min(self.max_answer, self.max_completion - completion, self.max_context - context)
+        left = self.completion_tokens - completion, self.context_tokens - context
+        return min(self.answer_tokens, *left)

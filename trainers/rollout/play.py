@@ -42,7 +42,7 @@ async def open_start(row: Row, level: Level, bounds: Bounds, follow_ups: FollowU
             return open_step(row)
         if row.benchmark == "bfcl":
             return await open_bfcl(row, level, follow_ups or {})
-        return await open_task(row, bounds.max_steps)
+        return await open_task(row, bounds.max_answers)
     except KateError as ex:
         raise ex if isinstance(ex, TrainingError) else TrainingError(f"Row {row.id}: {ex}") from ex
 
@@ -105,7 +105,7 @@ class Player:
             await rollout.close()
             raise TrainingError(
                 f"Row {row.id}: its prompt has {len(rollout.ids)} tokens, which leaves no room for an answer "
-                f"(max_context is {self.bounds.max_context})"
+                f"(context_tokens is {self.bounds.context_tokens})"
             )
         return rollout
 

@@ -4,6 +4,7 @@ It asks for nothing itself: whoever samples gives it one answer after the other 
 within `room`. So one loop can sample for many at once (play.py), and an agent loop for one (verl).
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,13 @@ class Played:
     reward: Reward
     steps: int
     truncated: str
+
+    def segment(self, seed: str) -> Segment:
+        """One of its segments, for trainers that take one sequence a rollout.
+
+        Each is as likely: over many rollouts all answers count alike.
+        """
+        return random.Random(f"{seed}/{self.row}").choice(self.segments)
 
 
 class Rollout:
@@ -191,7 +199,7 @@ class Rollout:
         return encode_messages(turn.messages) if told is None else list(told)
 
     def _stop_if_full(self) -> None:
-        if self._steps >= self._bounds.max_steps:
+        if self._steps >= self._bounds.max_answers:
             self._stop(f"{self._steps} answers")
         elif self.room < 1:
             self._stop("no room for another answer")

@@ -134,7 +134,9 @@ async def play(
         steps = await _play_turn(episode, script.turns[turn.index], need)
         ids = tuple(hit.item.id for hit in shown.used)
         messages = tuple(shown.messages)
-        turns.append(PlayedTurn(turn.index, turn.query, turn.messages, messages, ids, tools, docs, steps, need))
+        turns.append(
+            PlayedTurn(turn.index, turn.query, turn.messages, messages, ids, tools, docs, steps, need)
+        )
     if len(turns) < len(script.turns):
         raise RowsError(f"{episode.entry_id}: it ended after {len(turns)} of {len(script.turns)} turns")
     return tuple(turns)
@@ -153,9 +155,7 @@ async def _no_model(text: str) -> str:
     )
 
 
-async def _play_turn(
-    episode: Episode, steps: Sequence[Sequence[Call]], need: Need
-) -> tuple[PlayedStep, ...]:
+async def _play_turn(episode: Episode, steps: Sequence[Sequence[Call]], need: Need) -> tuple[PlayedStep, ...]:
     """The gold steps, and the reply that ends the turn where the episode wants one."""
     played: list[PlayedStep] = []
     over = False

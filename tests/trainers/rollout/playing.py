@@ -141,7 +141,7 @@ def play(
     bounds: Bounds | None = None,
 ) -> Played:
     """A rollout whose answers are these texts; those that it has no use for are left."""
-    bounds = bounds or Bounds(max_context=10**6, max_completion=10**6, max_answer=10**6)
+    bounds = bounds or Bounds(context_tokens=10**6, completion_tokens=10**6, answer_tokens=10**6)
     rule = find_reward(reward)
     start = now(open_start(row, rule.level, bounds))
     rollout = Rollout(start, rendering or Characters(), bounds)

@@ -13,7 +13,7 @@ from tests.trainers.rollout.playing import Characters, Scripted, gold_row, writt
 ENTRY = "multi_turn_base_0"
 GOLD = multi_turn_gold(load_entry(ENTRY))
 ROWS = [gold_row(ENTRY, turn) for turn in range(len(GOLD))]
-WIDE = Bounds(max_context=10**6, max_completion=10**6, max_answer=10**6)
+WIDE = Bounds(context_tokens=10**6, completion_tokens=10**6, answer_tokens=10**6)
 RULE = find_reward("turn_state")
 
 
@@ -37,9 +37,9 @@ def test_rewards_come_in_the_rows_order(at_once: int) -> None:
 
 
 def test_a_prompt_without_room_is_an_error() -> None:
-    player = Player(RULE, Characters(), Bounds(max_context=100))
+    player = Player(RULE, Characters(), Bounds(context_tokens=100))
     with pytest.raises(
-        TrainingError, match=rf"Row {ENTRY}/0/0/step: its prompt has \d+ tokens.*max_context is 100"
+        TrainingError, match=rf"Row {ENTRY}/0/0/step: its prompt has \d+ tokens.*context_tokens is 100"
     ):
         anyio.run(player.play, ROWS[:1], Scripted(honest))
 

@@ -13,7 +13,7 @@ from tests.trainers.rollout.playing import Characters, gold_row, play, sampled, 
 
 ENTRY = "multi_turn_base_0"
 GOLD = multi_turn_gold(load_entry(ENTRY))
-WIDE = Bounds(max_context=10**6, max_completion=10**6, max_answer=10**6)
+WIDE = Bounds(context_tokens=10**6, completion_tokens=10**6, answer_tokens=10**6)
 
 
 @pytest.mark.parametrize("turn", range(len(GOLD)))
@@ -66,9 +66,9 @@ def test_more_than_21_steps_are_the_model_s_doing() -> None:
 
 
 BOUNDS = {
-    "steps": ({"max_steps": 2}, "2 answers", 2),
-    "an answer": ({"max_answer": 20}, "an answer was cut off", 1),
-    "all answers": ({"max_completion": 250}, "an answer was cut off", 3),
+    "steps": ({"max_answers": 2}, "2 answers", 2),
+    "an answer": ({"answer_tokens": 20}, "an answer was cut off", 1),
+    "all answers": ({"completion_tokens": 250}, "an answer was cut off", 3),
 }
 
 
@@ -78,13 +78,13 @@ def test_what_a_bound_ends_is_truncated(bound: dict[str, int], why: str, steps: 
     played = play(gold_row(ENTRY), [*map(written, GOLD[0]), "Done."], bounds=bounds)
     assert (played.truncated, played.steps) == (why, steps)
     assert played.reward.value < 1
-    assert sum(len(segment.completion_ids) for segment in played.segments) <= bounds.max_completion
+    assert sum(len(segment.completion_ids) for segment in played.segments) <= bounds.completion_tokens
 
 
 def test_no_room_for_another_answer() -> None:
     row = gold_row(ENTRY)
     first = written(GOLD[0][0])
-    bounds = WIDE.model_copy(update={"max_completion": len(first) + 2})
+    bounds = WIDE.model_copy(update={"completion_tokens": len(first) + 2})
     played = play(row, [first, "Done."], bounds=bounds)
     assert (played.truncated, played.steps) == ("no room for another answer", 1)
 
