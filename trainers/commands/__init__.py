@@ -3,6 +3,8 @@
 import click
 
 from kate_eval.trainers.commands.environment import setup
+from kate_eval.trainers.commands.grpo import grpo
+from kate_eval.trainers.commands.rollouts import rollouts
 from kate_eval.trainers.commands.sft import sft
 
 
@@ -11,5 +13,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (setup, sft):
+for _command in (setup, sft, grpo, rollouts):
     train.add_command(_command)

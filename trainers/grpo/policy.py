@@ -3,6 +3,7 @@
 TRL keeps vLLM's weights in step with the model's before it asks for rollouts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,14 +122,25 @@ class VllmPolicy(_TrainerPolicy):
     def sample(self, prompts: Sequence[Sequence[int]], most: Sequence[int]) -> list[Sampled]:
         """One answer to each prompt, all at once."""
         vllm = self._trainer.vllm_generation
+        count, longest = self._shared(len(prompts), max(most, default=1))
+        # TRL hands each process the answers at its place: all must ask for as many.
+        filled = [list(prompt) for prompt in prompts]
+        filled += [[min(self._renderer.stop_ids)]] * (count - len(prompts))
         kept = vllm.temperature, vllm.top_p, vllm.max_completion_length
         vllm.temperature, vllm.top_p = self._sampling.temperature, self._sampling.top_p
-        vllm.max_completion_length = max(most, default=1)
+        vllm.max_completion_length = longest
         try:
-            _, ids, logprobs, _ = vllm.generate(
-                prompts=[list(prompt) for prompt in prompts], images=None, num_generations=1
-            )
+            _, ids, logprobs, _ = vllm.generate(prompts=filled, images=None, num_generations=1)
         finally:
             vllm.temperature, vllm.top_p, vllm.max_completion_length = kept
-        first = [[float("nan") if one[0] is None else one[0] for one in each] for each in logprobs]
-        return [self._answer(i, m, p) for i, m, p in zip(ids, most, first, strict=True)]
+        first = [[math.nan if one[0] is None else one[0] for one in each] for each in logprobs]
+        return [self._answer(i, m, p) for i, m, p in zip(ids, most, first, strict=False)]
+
+    def _shared(self, prompts: int, most: int) -> tuple[int, int]:
+        """The most prompts, and the longest answers, of any process."""
+        if self._trainer.accelerator.num_processes == 1:
+            return prompts, most
+        from accelerate.utils import gather_object
+
+        counts, lengths = zip(*gather_object([(prompts, most)]), strict=True)
+        return max(counts), max(lengths)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kate_eval.errors import TrainingError
@@ -33,6 +33,11 @@ class Starts:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in self.left_out.items())
         left_out = f"; left out {sum(self.left_out.values())} ({reasons})" if self.left_out else ""
         return f"{len(self.rows)} rows, prompts of up to {self.prompt_tokens} tokens{left_out}"
+
+    def thinned(self, most: int) -> "Starts":
+        """At most so many of the rows, at even distances."""
+        count = min(most, len(self.rows))
+        return replace(self, rows=[self.rows[place * len(self.rows) // count] for place in range(count)])
 
     def described(self) -> dict[str, Any]:
         """For the card."""
