@@ -1,6 +1,7 @@
 """The model that is trained: its tokenizer, its weights, its adapter."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def load_renderer(
         tokenizer.eos_token = eos_token
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Renderer(tokenizer, template_args, _stop_ids(base))
+    return Renderer(tokenizer, template_args, _stop_ids(adapted_by(base) or base))
 
 
 def _template(name: str) -> str:
@@ -65,12 +66,31 @@ def _stop_ids(base: str) -> list[int]:
     return ids if isinstance(ids, list) else [ids] if ids is not None else []
 
 
-def load_model(base: str, machine: Machine) -> Any:
-    """The base model's weights; those of an adapter of ours are merged into their base's.
+def adapted_by(base: str) -> str | None:
+    """The model that a base adapts, if it is a folder with an adapter.
+
+    Raises:
+        TrainingError: it doesn't say which.
+    """
+    file = Path(base) / ADAPTER
+    if not file.is_file():
+        return None
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (ValueError, KeyError) as ex:
+        raise TrainingError(f"{file} doesn't name the model that it adapts: {ex!r}") from ex
+
+
+def load_model(base: str, machine: Machine, lora: bool) -> Any:
+    """The base model's weights.
+
+    An adapter of ours is trained on where one is to be trained, so that the result still fits the model it
+    adapts; else it is merged into that.
 
     Args:
         base: a hub name or a folder.
         machine: type of the weights, attention.
+        lora: whether an adapter is to be trained.
 
     Raises:
         TrainingError: there is no such model, or it can't be loaded so.
@@ -80,12 +100,15 @@ def load_model(base: str, machine: Machine) -> Any:
     options: dict[str, Any] = {"dtype": as_dtype(machine.weights)}
     if machine.attention is not None:
         options["attn_implementation"] = machine.attention
-    if not (Path(base) / ADAPTER).is_file():
-        return _loaded("model", base, transformers.AutoModelForCausalLM, **options)
+    if adapted_by(base) is None:
+        # An adapter remembers where its base is, from wherever it is loaded.
+        place = str(Path(base).resolve()) if Path(base).is_dir() else base
+        return _loaded("model", place, transformers.AutoModelForCausalLM, **options)
     import peft
 
-    model = _loaded("adapter", base, peft.AutoPeftModelForCausalLM, **options)
-    return model.merge_and_unload()
+    model = _loaded("adapter", base, peft.AutoPeftModelForCausalLM, is_trainable=lora, **options)
+    # The adapter had frozen the rest.
+    return model if lora else model.merge_and_unload().requires_grad_(True)
 
 
 def _loaded(what: str, base: str, kind: Any, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from kate_eval.trainers.checkpoint.card import Curves
 
 _NOT_CURVES = ("step", "epoch", "total_flos")
-_TIMES = ("runtime", "per_second")
+_COUNTS = ("runtime", "per_second", "num_tokens", "_n")
 
 
 def curves_of(history: Iterable[Mapping[str, Any]]) -> Curves:
@@ -17,7 +17,7 @@ def curves_of(history: Iterable[Mapping[str, Any]]) -> Curves:
     for entry in history:
         for name, value in entry.items():
             # The last entry sums up the run: its names begin with train_.
-            if name in _NOT_CURVES or name.startswith("train_") or any(part in name for part in _TIMES):
+            if name in _NOT_CURVES or name.startswith("train_") or name.endswith(_COUNTS):
                 continue
             if isinstance(value, int | float) and math.isfinite(value):
                 found.setdefault(name, []).append((int(entry["step"]), float(value)))

@@ -203,7 +203,12 @@ def _install(build: Build, folder: Path, say: Say) -> None:
         installation.run([*pip, *step], variables(), _REMEDY, installation.progress(say))
     say("Checking that it starts.")
     found: list[str] = []
-    installation.run([str(python), "-c", _CHECK], variables(), _REMEDY, lambda line: bool(found.append(line)))
+
+    def hear(line: str) -> bool:
+        found.append(line)
+        return False
+
+    installation.run([str(python), "-c", _CHECK], variables(), _REMEDY, hear)
     if build.name == "cpu" and found[-1:] != ["cpu"]:
         raise InstallationError(f"{folder} has torch for {found[-1]}. {_CPU_TORCH}")
     installation.run([str(python.with_name("kate")), "bfcl", "setup"], variables(), _REMEDY)

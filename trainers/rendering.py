@@ -41,6 +41,9 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int], **options: Any) -> Any:
         """The ids' text."""
 
+    def save_pretrained(self, folder: Any) -> Any:
+        """Write it to a folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:

@@ -14,6 +14,7 @@ from kate_eval.errors import TrainingError
 
 RUN = "run.json"
 MARK = "complete"
+FINISHED = "finished"
 _PREFIX = "checkpoint-"
 """As transformers' trainer names its states."""
 
@@ -79,6 +80,18 @@ class Run:
     def mark(self, step: int) -> None:
         """Say that the state of a step is whole."""
         (self.folder / f"{_PREFIX}{step}" / MARK).touch()
+
+    def finish(self, weights_hash: str) -> None:
+        """Say that the checkpoint is saved, by its weights, and free the room that its states take."""
+        (self.folder / FINISHED).write_text(weights_hash + "\n", encoding="utf-8")
+        for state in self.states():
+            shutil.rmtree(state)
+
+    @property
+    def finished(self) -> str:
+        """The weights' hash of the checkpoint that was saved; "" while there is none."""
+        file = self.folder / FINISHED
+        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
 
     def discard_rests(self) -> None:
         """Remove states that an interrupted save left."""

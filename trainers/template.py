@@ -2,7 +2,8 @@
 
 The server parses calls' arguments, joins or wraps the parts of a content, names reasoning twice, and dumps
 tools by its own schema; keys come in the order of its types. A template may print any of it.
-Departures: other content than text, and roles of single models (developer), are refused.
+Departures: other content than text, and roles of single models (developer), are refused. Newer versions of
+transformers also show reasoning as `thinking`, on either side: parity.py tells where a template reads that.
 """
 
 import json

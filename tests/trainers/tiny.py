@@ -30,7 +30,7 @@ def tokenizer(template: str | None = None) -> Any:
     return made
 
 
-def model(tokenizer: Any, seed: int = 0, positions: int = POSITIONS) -> Any:
+def model(tokenizer: Any, seed: int = 0, positions: int = POSITIONS, tied: bool = True) -> Any:
     """An untrained Qwen3 of about 25,000 parameters."""
     torch, transformers = import_module("torch"), import_module("transformers")
     torch.manual_seed(seed)
@@ -43,7 +43,7 @@ def model(tokenizer: Any, seed: int = 0, positions: int = POSITIONS) -> Any:
         num_key_value_heads=1,
         head_dim=16,
         max_position_embeddings=positions,
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -90,6 +90,11 @@ def row(number: int, asked: str = "", answer: str | None = None) -> Row:
         tools=(TOOL,),
         completion={"role": "assistant", "content": answer or "", **called},
     )
+
+
+def folder_of(row: Row) -> str:
+    """The folder that a row's answer makes."""
+    return str(row.calls[0].arguments["dir"])
 
 
 def rows(count: int) -> Sequence[Row]:

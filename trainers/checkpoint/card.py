@@ -58,6 +58,8 @@ class CheckpointCard(BaseModel):
     """All weights, or a LoRA adapter of `base`."""
     base: str
     """What was trained on: a hub name or a folder, as it was given."""
+    adapts: str = ""
+    """Of an adapter: the model whose weights it changes, which is served with it."""
     root: str
     """The first base of the chain (SFT, then RL): the model to compare with."""
     stages: tuple[str, ...] = ()

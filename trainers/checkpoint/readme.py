@@ -14,7 +14,7 @@ def readme(card: CheckpointCard, name: str) -> str:
 def _front_matter(card: CheckpointCard) -> Iterator[str]:
     adapter = card.kind == "adapter"
     yield "---"
-    yield f"base_model: {json.dumps(card.base)}"
+    yield f"base_model: {json.dumps(card.adapts or card.base)}"
     yield f"library_name: {'peft' if adapter else 'transformers'}"
     yield f"tags: [kate-eval, {card.trainer}{', lora' if adapter else ''}]"
     yield "---"
@@ -45,7 +45,11 @@ def _body(card: CheckpointCard, name: str) -> Iterator[str]:
 
 
 def _serving(card: CheckpointCard, name: str) -> Iterator[str]:
-    served = f"kate serve {card.base} --adapter {name}" if card.kind == "adapter" else f"kate serve {name}"
+    served = (
+        f"kate serve {card.adapts or card.base} --adapter {name}"
+        if card.kind == "adapter"
+        else f"kate serve {name}"
+    )
     yield "```"
     yield served
     yield f"kate rescore {name} --tasks bfcl --solvers baseline,kate"

@@ -15,7 +15,7 @@ SHORT = {"output": "-o"}
 """Fields with a short option."""
 
 
-class _Json(click.ParamType):
+class _Json(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
     """A JSON object."""
 
     name = "json"

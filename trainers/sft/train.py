@@ -1,6 +1,7 @@
 """One SFT run from rows to checkpoint, or on from where it was interrupted."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError
-from kate_eval.trainers.base_model import adapter, context, identity, load_model, load_renderer
-from kate_eval.trainers.checkpoint import CheckpointCard, Curves, save_checkpoint
-from kate_eval.trainers.checkpoint.card import chain, versions
+from kate_eval.trainers.base_model import adapted_by, adapter, context, identity, load_model, load_renderer
+from kate_eval.trainers.checkpoint import CheckpointCard, Curves, load_card, save_checkpoint
+from kate_eval.trainers.checkpoint.card import CARD, chain, versions
 from kate_eval.trainers.checkpoint.folder import disk_is_full
 from kate_eval.trainers.curves import curves_of, draw
 from kate_eval.trainers.machine import Machine, choose_machine, peak_memory
@@ -80,12 +81,23 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
+    if (there := _there(parameters.output, run)) is not None:
+        say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
+        return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, rows, run, say)
     stop = StopRequest()
     with stop.listening(say):
         work.prepare(stop)
         work.train()
         return work.outcome(stop)
+
+
+def _there(output: Path, run: Run) -> CheckpointCard | None:
+    """The checkpoint of a run that was finished before."""
+    if not run.finished or not (output / CARD).is_file():
+        return None
+    card = load_card(output)
+    return card if card.weights_hash == run.finished else None
 
 
 def _silent(line: str) -> None:
@@ -116,7 +128,7 @@ class _Work:
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
         self._check_parity()
-        model = load_model(p.base, self.machine)
+        model = load_model(p.base, self.machine, p.lora)
         self.say(
             f"{p.base}: {model.num_parameters():,} parameters, {self.machine.weights}, {self.machine.name}"
         )
@@ -155,7 +167,9 @@ class _Work:
         steps = trl_side.steps_of(p, len(learnt), processes)
         config = trl_side.arguments(p, self.machine, self.run.folder, steps, self.learnt.max_length)
         if not held_out:
-            config.eval_strategy, config.eval_on_start = transformers.IntervalStrategy.NO, False
+            config.eval_strategy = transformers.IntervalStrategy.NO
+        # A run that goes on has been evaluated at its start.
+        config.eval_on_start = bool(held_out) and not self.run.states()
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
         made = trl_side.StepTrainer(
             learnt=learnt,
@@ -167,11 +181,20 @@ class _Work:
             train_dataset=trl_side.as_dataset(learnt),
             eval_dataset=trl_side.as_dataset(held_out) if held_out else None,
             processing_class=self.renderer.tokenizer,
-            peft_config=adapter(p.lora_rank, p.lora_alpha, p.lora_dropout) if p.lora else None,
+            peft_config=self._new_adapter(),
         )
         made.remove_callback(transformers.PrinterCallback)
         made.add_callback(Watch(self.run, stop, self.say, made.batch_named))
         return made
+
+    def _new_adapter(self) -> Any:
+        p = self.parameters
+        if not p.lora:
+            return None
+        if adapted_by(p.base) is not None:
+            self.say(f"{p.base} is an adapter: it is trained on, with its own rank.")
+            return None
+        return adapter(p.lora_rank, p.lora_alpha, p.lora_dropout)
 
     def train(self) -> None:
         """All steps that are left.
@@ -210,6 +233,8 @@ class _Work:
             card = save_checkpoint(
                 self.parameters.output, card, lambda folder: self._write(folder, final, curves)
             )
+            shutil.rmtree(final)
+            self.run.finish(card.weights_hash)
         return Outcome(card, state.global_step, state.max_steps)
 
     def _evaluation(self) -> dict[str, Any]:
@@ -238,6 +263,12 @@ class _Work:
                     file.replace(folder / file.name)
         draw(curves, folder / "curves.png", PANELS)
 
+    def _adapts(self) -> str:
+        if not self.parameters.lora or self.parameters.merge:
+            return ""
+        [found] = {config.base_model_name_or_path for config in self.trainer.model.peft_config.values()}
+        return str(found)
+
     def _card(self, evaluation: dict[str, Any], curves: Curves) -> CheckpointCard:
         p = self.parameters
         root, stages = chain(p.base)
@@ -245,6 +276,7 @@ class _Work:
             trainer="sft",
             kind="adapter" if p.lora and not p.merge else "full",
             base=p.base,
+            adapts=self._adapts(),
             root=root,
             stages=stages,
             rows_hash=self.rows.hash,

@@ -66,7 +66,7 @@ class StepTrainer(trl.SFTTrainer):  # type: ignore[misc]
         value = loss[0] if isinstance(loss, tuple) else loss
         if training and not torch.isfinite(value.detach()):
             batch = self.batch_named(self._batches[-1:])
-            raise TrainingError(not_finite("loss", float(value), self.state.global_step + 1, batch))
+            raise TrainingError(not_finite("loss", value.item(), self.state.global_step + 1, batch))
         return loss
 
     def _remember(self, inputs: Any) -> None:

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -137,5 +138,6 @@ def _duration(seconds: float) -> str:
 def quiet() -> None:
     """Keep the libraries' own bars and warnings from covering ours."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl")
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
