@@ -6,6 +6,12 @@ from kate_eval.trainers.commands.environment import setup
 from kate_eval.trainers.commands.grpo import grpo
 from kate_eval.trainers.commands.rollouts import rollouts
 from kate_eval.trainers.commands.sft import sft
+"""`kate train`: rows, trainers, export. A file for each kind of command; heavy imports happen inside them."""
+
+import click
+
+from kate_eval.trainers.commands.rows import rows
+from kate_eval.trainers.commands.show import show
 
 
 @click.group()
@@ -15,3 +21,5 @@ def train() -> None:
 
 for _command in (setup, sft, grpo, rollouts):
     train.add_command(_command)
+train.add_command(rows)
+train.add_command(show)
