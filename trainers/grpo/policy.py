@@ -80,7 +80,8 @@ class TransformersPolicy(_TrainerPolicy):
         from transformers import GenerationConfig
         from trl.models import unwrap_model_for_generation
 
-        trainer, pad = self._trainer, self._renderer.tokenizer.pad_token_id
+        trainer = self._trainer
+        pad = trainer.processing_class.pad_token_id
         longest = max(map(len, prompts))
         ids_B_T = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
         mask_B_T = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])

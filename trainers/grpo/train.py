@@ -1,12 +1,13 @@
 """One GRPO run from rows to checkpoint, or on from where it was interrupted."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError
-from kate_eval.trainers.base_model import adapter, context, identity, load_model, load_renderer
+from kate_eval.trainers.base_model import adapted_by, adapter, context, identity, load_model, load_renderer
 from kate_eval.trainers.checkpoint import CheckpointCard, Curves, save_checkpoint
 from kate_eval.trainers.checkpoint.card import chain, versions
 from kate_eval.trainers.checkpoint.folder import disk_is_full
@@ -22,7 +23,7 @@ from kate_eval.trainers.rollout import Player
 from kate_eval.trainers.rollout.log import RolloutLog
 from kate_eval.trainers.rows.folder import RowsFolder, load_rows
 from kate_eval.trainers.run import Run, step_of
-from kate_eval.trainers.sft.train import Outcome, Say
+from kate_eval.trainers.sft.train import Outcome, Say, finished
 
 PANELS = {
     "reward": ("reward", "eval_reward"),
@@ -70,6 +71,9 @@ def train_grpo(parameters: GrpoParameters, say: Say, restart: bool = False) -> O
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
+    if (there := finished(parameters.output, run)) is not None:
+        say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
+        return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, vllm, rows, run, say)
     stop = StopRequest()
     with stop.listening(say):
@@ -110,7 +114,7 @@ class _Work:
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
         self._check_parity()
-        model = load_model(p.base, self.machine)
+        model = load_model(p.base, self.machine, p.lora)
         self.say(
             f"{p.base}: {model.num_parameters():,} parameters, {self.machine.weights}, {self.machine.name}; "
             f"sampled by {'vLLM, ' + self.vllm if self.vllm else 'transformers'}"
@@ -151,7 +155,9 @@ class _Work:
             p, self.machine, self.renderer, self.run.folder, steps, processes, self.vllm
         )
         if not self.held_out.rows:
-            config.eval_strategy, config.eval_on_start = transformers.IntervalStrategy.NO, False
+            config.eval_strategy = transformers.IntervalStrategy.NO
+        # A run that goes on has been evaluated at its start.
+        config.eval_on_start = bool(self.held_out.rows) and not self.run.states()
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
         made = trl_side.RolloutTrainer(
             rows=self.learnt.rows,
@@ -163,11 +169,20 @@ class _Work:
             model=model,
             args=config,
             processing_class=self.renderer.tokenizer,
-            peft_config=adapter(p.lora_rank, p.lora_alpha, p.lora_dropout) if p.lora else None,
+            peft_config=self._new_adapter(),
         )
         made.remove_callback(transformers.PrinterCallback)
         made.add_callback(Watch(self.run, stop, self.say, made.batch_named))
         return made
+
+    def _new_adapter(self) -> Any:
+        p = self.parameters
+        if not p.lora:
+            return None
+        if adapted_by(p.base) is not None:
+            self.say(f"{p.base} is an adapter: it is trained on, with its own rank.")
+            return None
+        return adapter(p.lora_rank, p.lora_alpha, p.lora_dropout)
 
     def train(self) -> None:
         """All steps that are left.
@@ -206,6 +221,8 @@ class _Work:
             card = save_checkpoint(
                 self.parameters.output, card, lambda folder: self._write(folder, final, curves)
             )
+            shutil.rmtree(final)
+            self.run.finish(card.weights_hash)
         return Outcome(card, state.global_step, state.max_steps)
 
     def _evaluation(self) -> dict[str, Any]:
@@ -223,12 +240,18 @@ class _Work:
         if self.parameters.merge:
             merged = self.trainer.accelerator.unwrap_model(self.trainer.model).merge_and_unload()
             merged.save_pretrained(folder)
-            self.trainer.processing_class.save_pretrained(folder)
+            self.renderer.tokenizer.save_pretrained(folder)
         else:
             for file in final.iterdir():
                 if file.name not in ("README.md", "training_args.bin"):
                     file.replace(folder / file.name)
         draw(curves, folder / "curves.png", PANELS)
+
+    def _adapts(self) -> str:
+        if not self.parameters.lora or self.parameters.merge:
+            return ""
+        [found] = {config.base_model_name_or_path for config in self.trainer.model.peft_config.values()}
+        return str(found)
 
     def _card(self, evaluation: dict[str, Any], curves: Curves) -> CheckpointCard:
         p = self.parameters
@@ -237,6 +260,7 @@ class _Work:
             trainer="grpo",
             kind="adapter" if p.lora and not p.merge else "full",
             base=p.base,
+            adapts=self._adapts(),
             root=root,
             stages=stages,
             rows_hash=self.rows.hash,

@@ -133,7 +133,7 @@ class RolloutTrainer(trl.GRPOTrainer):  # type: ignore[misc]
         reward, truncated, count = self.accelerator.reduce(sums, "sum").tolist()
         found = {"eval_reward": reward / count, "eval_truncated": truncated / count, "eval_reward_n": count}
         self.log(found)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         return found
 
     def _refresh(self) -> None:

@@ -81,7 +81,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if (there := _there(parameters.output, run)) is not None:
+    if (there := finished(parameters.output, run)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, rows, run, say)
@@ -92,7 +92,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
         return work.outcome(stop)
 
 
-def _there(output: Path, run: Run) -> CheckpointCard | None:
+def finished(output: Path, run: Run) -> CheckpointCard | None:
     """The checkpoint of a run that was finished before."""
     if not run.finished or not (output / CARD).is_file():
         return None
