@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kate_eval.errors import TrainingError
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rollout import Sampled
 
@@ -96,11 +97,16 @@ class TransformersPolicy(_TrainerPolicy):
             trainer.accelerator.autocast(),
         ):
             model.eval()
-            written_B_T = model.generate(
-                input_ids=ids_B_T.to(device),
-                attention_mask=mask_B_T.to(device),
-                generation_config=GenerationConfig(**options, disable_compile=True),
-            )
+            try:
+                written_B_T = model.generate(
+                    input_ids=ids_B_T.to(device),
+                    attention_mask=mask_B_T.to(device),
+                    generation_config=GenerationConfig(**options, disable_compile=True),
+                )
+            except RuntimeError as ex:
+                if "probability tensor" not in str(ex):
+                    raise
+                raise TrainingError(trainer.no_numbers("probability")) from ex
             model.train(trained)
         return [ids[longest:] for ids in written_B_T.tolist()]
 

@@ -105,10 +105,12 @@ class RolloutTrainer(trl.GRPOTrainer):  # type: ignore[misc]
 
         loss = super().compute_loss(model, inputs, *args, **kwargs)
         if not torch.isfinite(loss.detach()):
-            raise TrainingError(
-                not_finite("loss", float(loss), self.state.global_step + 1, self.batch_named())
-            )
+            raise TrainingError(self.no_numbers("loss", float(loss)))
         return loss
+
+    def no_numbers(self, name: str, value: float = math.nan) -> str:
+        """What is said of a number of the step under way that is none."""
+        return not_finite(name, value, self.state.global_step + 1, self.batch_named())
 
     def batch_named(self) -> str:
         """The rows of the last rollouts, in words."""
