@@ -6,6 +6,7 @@ from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.errors import TrainingError
 from kate_eval.knowledge.item import Origin
+from kate_eval.trainers.rewards import Level
 from kate_eval.trainers.rollout import Bounds, Rollout, open_start
 from kate_eval.trainers.rollout.start import unfit
 from tests.conftest import now
@@ -107,9 +108,8 @@ UNFIT = {
 
 
 @pytest.mark.parametrize(("fields", "level", "why"), UNFIT.values(), ids=UNFIT)
-def test_rows_that_are_no_start(fields: dict[str, object], level: str, why: str) -> None:
+def test_rows_that_are_no_start(fields: dict[str, object], level: Level, why: str) -> None:
     row = gold_row(ENTRY, 1).model_copy(update=fields)
-    assert level in ("step", "turn", "episode")
     assert why in (unfit(row, level) or "")
     with pytest.raises(TrainingError, match=row.id):
         now(open_start(row, level, WIDE))
