@@ -15,8 +15,9 @@ from kate_eval.errors import TrainingError
 RUN = "run.json"
 MARK = "complete"
 FINISHED = "finished"
+STATE = "trainer_state.json"
 _PREFIX = "checkpoint-"
-"""As transformers' trainer names its states."""
+"""As transformers' trainer names its states, and what it writes last in one."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ class Run:
         for state in self.folder.glob(f"{_PREFIX}*"):
             if not (state / MARK).is_file():
                 shutil.rmtree(state)
+
+
+def has_ended(state: Path) -> bool:
+    """Whether a state is that of the run's last step."""
+    data = json.loads((state / STATE).read_text(encoding="utf-8"))
+    return bool(data["global_step"] >= data["max_steps"])
 
 
 def step_of(state: Path) -> int:

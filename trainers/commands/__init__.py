@@ -1,4 +1,4 @@
-"""`kate train`: a file for each command. Heavy imports happen inside them."""
+"""`kate train`: rows, trainers, export. A file for each kind of command; heavy imports happen inside them."""
 
 import click
 
@@ -15,5 +15,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (setup, rows, show, sft, grpo, rollouts):
+for _command in (grpo, rollouts, rows, setup, sft, show):
     train.add_command(_command)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kate_eval.knowledge.acquire.build import Asking
-    from kate_eval.trainers.rows.build import Made
+    from kate_eval.trainers.rows.finish import Made
     from kate_eval.trainers.rows.recipe import Recipe
     from kate_eval.trainers.rows.statistics import Counter
 
@@ -151,7 +151,7 @@ def _of_gold(recipe: "Recipe", output: Path, counter: "Counter", asking: "Asking
 
 
 def _of_logs(recipe: "Recipe", output: Path, counter: "Counter", options: dict[str, Any]) -> "Made":
-    from kate_eval.trainers.rows.build import make_log_rows
+    from kate_eval.trainers.rows.logs import make_log_rows
 
     if options["estimate"]:
         raise ConfigurationError("--estimate does not apply to --from-logs: no model is asked")

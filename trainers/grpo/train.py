@@ -22,8 +22,9 @@ from kate_eval.trainers.rewards import find_reward
 from kate_eval.trainers.rollout import Player
 from kate_eval.trainers.rollout.log import RolloutLog
 from kate_eval.trainers.rows.folder import RowsFolder, load_rows
-from kate_eval.trainers.run import Run, step_of
+from kate_eval.trainers.run import STATE, Run, has_ended, step_of
 from kate_eval.trainers.sft.train import Outcome, Say, finished
+from kate_eval.trainers.stopping import StopRequest
 
 PANELS = {
     "reward": ("reward", "eval_reward"),
@@ -49,7 +50,7 @@ def train_grpo(parameters: GrpoParameters, say: Say, restart: bool = False) -> O
     """
     import torch
 
-    from kate_eval.trainers.sft.watch import StopRequest, quiet
+    from kate_eval.trainers.sft.watch import quiet
 
     if parameters.merge and not parameters.lora:
         raise TrainingError("--merge puts an adapter into its base: it needs --lora")
@@ -71,7 +72,7 @@ def train_grpo(parameters: GrpoParameters, say: Say, restart: bool = False) -> O
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if (there := finished(parameters.output, run)) is not None:
+    if not restart and (there := finished(parameters.output, run)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, vllm, rows, run, say)
@@ -89,6 +90,8 @@ class _Work:
     held_out: Starts
     renderer: Renderer
     trainer: Any
+    _last: Path | None
+    _ended: bool
 
     def __init__(
         self,
@@ -114,7 +117,10 @@ class _Work:
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
         self._check_parity()
-        model = load_model(p.base, self.machine, p.lora)
+        states = self.run.states()
+        self._last = states[-1] if states else None
+        self._ended = self._last is not None and has_ended(self._last)
+        model = load_model(str(self._last) if self._ended else p.base, self.machine, p.lora)
         self.say(
             f"{p.base}: {model.num_parameters():,} parameters, {self.machine.weights}, {self.machine.name}; "
             f"sampled by {'vLLM, ' + self.vllm if self.vllm else 'transformers'}"
@@ -157,7 +163,7 @@ class _Work:
         if not self.held_out.rows:
             config.eval_strategy = transformers.IntervalStrategy.NO
         # A run that goes on has been evaluated at its start.
-        config.eval_on_start = bool(self.held_out.rows) and not self.run.states()
+        config.eval_on_start = bool(self.held_out.rows) and self._last is None
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
         made = trl_side.RolloutTrainer(
             rows=self.learnt.rows,
@@ -177,7 +183,7 @@ class _Work:
 
     def _new_adapter(self) -> Any:
         p = self.parameters
-        if not p.lora:
+        if not p.lora or self._ended:
             return None
         if adapted_by(p.base) is not None:
             self.say(f"{p.base} is an adapter: it is trained on, with its own rank.")
@@ -190,11 +196,17 @@ class _Work:
         Raises:
             TrainingError: a number is none, a rollout or a reward failed, or the disk is full.
         """
-        states = self.run.states()
-        if states:
-            self.say(f"Going on from step {step_of(states[-1])}, which {states[-1]} holds.")
+        import transformers
+
+        last = self._last
+        if last is not None:
+            self.say(f"Going on from step {step_of(last)}, which {last} holds.")
+        if last is not None and self._ended:
+            # The trainer would do one step too many; the model has this state's weights already.
+            self.trainer.state = transformers.TrainerState.load_from_json(str(last / STATE))
+            return
         try:
-            self.trainer.train(resume_from_checkpoint=str(states[-1]) if states else None)
+            self.trainer.train(resume_from_checkpoint=str(last) if last else None)
         except Exception as ex:
             if (full := disk_is_full(ex)) is None:
                 raise

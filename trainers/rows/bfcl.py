@@ -19,6 +19,8 @@ from kate_eval.trainers.rows.source import Gold, Injection
 
 DEFAULT_CATEGORIES = ("multi_turn",)
 DEFAULT_SPLIT = "train"
+AT_ONCE = 64
+"""Entries under way; they wait only where a model states an intent."""
 UNKNOWN = ("live_relevance",)
 """Some call applies, but nothing says which: there is no gold to learn from."""
 
@@ -56,7 +58,7 @@ def gold(split: str, categories: Sequence[str], mode: str, limit: int | None = N
         license=LICENSE,
     )
     clusters = {entry.id: entry.cluster for entry in entries}
-    return Gold(card, mode, clusters, play_one, notes=tuple(notes))
+    return Gold(card, mode, clusters, play_one, AT_ONCE, tuple(notes))
 
 
 async def play_entry(entry: data.Entry, mode: Mode, injection: Injection) -> Played:

@@ -1,17 +1,12 @@
-"""Making rows: gold or logs, knowledge, the teacher, aggregation, the split, the checks, the folder."""
+"""Making rows of gold: played, augmented, written by a teacher, with choices, checked and saved."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import anyio
 from inspect_ai.model import Model
 
-from kate_eval.appworld import data as appworld_data
-from kate_eval.bfcl import data as bfcl_data
-from kate_eval.bfcl.categories import SPLITS, in_split
 from kate_eval.errors import ConfigurationError, RowsError, unknown
 from kate_eval.hashes import texts_hash
 from kate_eval.knowledge.acquire.build import Asking
@@ -22,25 +17,22 @@ from kate_eval.knowledge.acquire.form import Job
 from kate_eval.knowledge.acquire.journal import Journal
 from kate_eval.knowledge.acquire.trajectory import NAME as TRAJECTORY
 from kate_eval.knowledge.acquire.write import Written, write
-from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience, RecordedCall, RecordedStep
 from kate_eval.solvers.parameters import prompts_hash
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows import appworld, bfcl
 from kate_eval.trainers.rows.aggregation import corrupted_row
-from kate_eval.trainers.rows.card import RowsCard, Teacher
+from kate_eval.trainers.rows.card import Teacher
 from kate_eval.trainers.rows.corruption import Corruptions
-from kate_eval.trainers.rows.decode import row_calls
-from kate_eval.trainers.rows.folder import RowsFolder, save_rows, writing
+from kate_eval.trainers.rows.finish import Made, card_of, save
+from kate_eval.trainers.rows.folder import writing
 from kate_eval.trainers.rows.knowledge import Augmenter
-from kate_eval.trainers.rows.leak import check, require_apart, test_sets
-from kate_eval.trainers.rows.logs import rows_of_logs
+from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.source import Gold, Injection
-from kate_eval.trainers.rows.split import held_out, split_rows
+from kate_eval.trainers.rows.split import held_out
 from kate_eval.trainers.rows.statistics import Counter as TokenCounter
-from kate_eval.trainers.rows.statistics import measure
 from kate_eval.trainers.rows.teacher import PROMPTS, Text, jobs
 from kate_eval.trainers.rows.written import moments, step_row
 
@@ -50,20 +42,6 @@ GOLD: dict[str, tuple[Callable[..., Gold], str, str]] = {
 }
 """Benchmark -> its gold, its default split and its default mode."""
 STATED = "stated_intent"
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Made:
-    """Rows that were made.
-
-    Attributes:
-        rows: as they are on disk.
-        written: what came of asking a teacher; None where there is none.
-    """
-
-    rows: RowsFolder
-    written: Written[Text] | None = None
 
 
 def gold_of(recipe: Recipe) -> Gold:
@@ -117,7 +95,7 @@ async def make_gold_rows(
     card = gold.card
     augmenter = _augmenter(gold, recipe)
     bank = augmenter.bank if augmenter else None
-    sets = test_sets(card.benchmark, card.categories)
+    sets = evaluation_sets(card.benchmark, card.categories)
     leaked = require_apart(frozenset(gold.entries), bank, sets, recipe.allow_leakage)
     teacher = asking.named("") if asking else None
     with writing(folder):
@@ -130,7 +108,7 @@ async def make_gold_rows(
         rows = list(_rows(played, recipe, written, str(teacher or "")))
         items = [item for one in played for item in _items(one)]
         shown = len({row.entry for row in rows if row.knowledge})
-        filled = _card(recipe, card, gold.mode, rows).model_copy(
+        filled = card_of(recipe, card, gold.mode, rows).model_copy(
             update={
                 "knowledge": augmenter.card(shown) if augmenter else None,
                 "teacher": _teacher(written, str(teacher)) if written else None,
@@ -140,52 +118,7 @@ async def make_gold_rows(
                 "notes": gold.notes,
             }
         )
-        return Made(_save(folder, rows, recipe, filled, counter), written)
-
-
-async def make_log_rows(
-    recipe: Recipe, logs: Sequence[Path], folder: Path, counter: TokenCounter, say: Say
-) -> Made:
-    """Make rows of what models did rightly.
-
-    Args:
-        recipe: what is wanted; its split, if given, says which entries are taken.
-        logs: log files, or folders of them.
-        folder: to write.
-        counter: of tokens.
-        say: told of each log that can't be used.
-
-    Raises:
-        ConfigurationError: nothing usable is in the logs, or an option does not apply to logs.
-        LeakageError: entries are of the test half, which is not allowed.
-        RowsError: the folder holds something else.
-    """
-    for name, given in (
-        ("categories", recipe.categories),
-        ("mode", recipe.mode),
-        ("knowledge", recipe.knowledge.forms),
-    ):
-        if given:
-            raise ConfigurationError(f"--{name} does not apply to --from-logs: the logs say what was played")
-    found = await rows_of_logs(logs, recipe.benchmark, _keep(recipe.split), recipe.aggregation, say)
-    rows = found.rows
-    entries = list(dict.fromkeys(row.entry for row in rows))[: recipe.limit]
-    rows = [row for row in rows if row.entry in set(entries)]
-    categories = found.card.categories or ()
-    sets = test_sets(found.card.benchmark, categories)
-    leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
-    with writing(folder):
-        mode = "+".join(sorted({row.mode for row in rows}))
-        filled = _card(recipe, found.card, mode, rows).model_copy(
-            update={
-                "logs": tuple(found.logs),
-                "models": tuple(sorted({row.origin.model for row in rows})),
-                "leak": await check(found.items, found.card, None, sets),
-                "leaked": leaked,
-                "notes": tuple(found.notes),
-            }
-        )
-        return Made(_save(folder, rows, recipe, filled, counter))
+        return Made(save(folder, rows, recipe, filled, counter), written)
 
 
 def _augmenter(gold: Gold, recipe: Recipe) -> Augmenter | None:
@@ -197,43 +130,42 @@ def _augmenter(gold: Gold, recipe: Recipe) -> Augmenter | None:
     return Augmenter(recipe.knowledge, gold.card.benchmark, away)
 
 
-def _keep(split: str | None) -> Callable[[str], bool]:
-    """Whether an entry belongs to a split of its benchmark."""
-    if split is None:
-        return lambda entry: True
-    if split in SPLITS:
-        chosen = split
-        return lambda entry: in_split(bfcl_data.load_entry(entry).index, chosen)
-    wanted = frozenset(appworld_data.task_ids(split))
-    return lambda entry: entry in wanted
-
-
 async def _play(gold: Gold, injection: Injection, tick: Callable[[int], None]) -> list[Played]:
-    """Play all entries, in order, some side by side."""
+    """Play all entries, in order, some side by side; after an error no more are begun."""
     limiter = anyio.CapacityLimiter(gold.at_once)
     found: dict[int, Played] = {}
+    errors: list[Exception] = []
 
     async def one(place: int, entry: str) -> None:
         async with limiter:
-            found[place] = await gold.play(entry, injection)
+            if errors:
+                return
+            try:
+                found[place] = await gold.play(entry, injection)
+            except Exception as ex:  # raised when those under way have ended: one error, not a group
+                errors.append(ex)
         tick(len(found))
 
     async with anyio.create_task_group() as group:
         for place, entry in enumerate(gold.entries):
             group.start_soon(one, place, entry)
+    if errors:
+        raise errors[0]
     return [found[place] for place in sorted(found)]
 
 
-def _stating(teacher: Model, journal: Journal) -> Callable[[str], Any]:
-    """Lets the teacher state intents, once each."""
+def _stating(teacher: Model, journal: Journal) -> Callable[[str], Awaitable[str]]:
+    """Lets the teacher state intents, each once: variants of an entry ask for the same."""
+    locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    def read(answer: str, writer: str) -> str:
+        if not answer.strip():
+            raise ValueError("the answer is empty")
+        return answer
 
     async def state(text: str) -> str:
-        def read(answer: str, writer: str) -> str:
-            if not answer.strip():
-                raise ValueError("the answer is empty")
-            return answer
-
-        written = await write([Job(STATED, text, read)], teacher, journal)
+        async with locks[text]:
+            written = await write([Job(STATED, text, read)], teacher, journal)
         return written.items[0] if written.items else ""
 
     return state
@@ -304,36 +236,3 @@ def _teacher(written: Written[Text], model: str) -> Teacher:
         replies=replies,
         refused=dict(written.reasons),
     )
-
-
-def _card(recipe: Recipe, card: Card, mode: str, rows: Sequence[Row]) -> RowsCard:
-    counts = Counter(row.kind for row in rows)
-    return RowsCard(
-        benchmark=card.benchmark,
-        split=card.split,
-        categories=card.categories,
-        mode=mode,
-        seed=recipe.seed,
-        held_out_share=recipe.held_out,
-        data_hash=card.data_hash,
-        engine=card.engine,
-        license=card.license,
-        aggregation=recipe.aggregation,
-        counts={
-            "rows": len(rows),
-            **dict(sorted(counts.items())),
-            "calls": sum(len(row_calls(row)) for row in rows if row.kind == "step"),
-            "entries": len({row.entry for row in rows}),
-            "scenarios": len({row.cluster for row in rows}),
-            "with knowledge": sum(bool(row.knowledge) for row in rows),
-        },
-    )
-
-
-def _save(
-    folder: Path, rows: Sequence[Row], recipe: Recipe, card: RowsCard, counter: TokenCounter
-) -> RowsFolder:
-    train, apart = split_rows(rows, recipe.held_out, recipe.seed)
-    counts = card.counts | {"train": len(train), "held out": len(apart)}
-    filled = card.model_copy(update={"tokens": measure(rows, counter), "counts": counts})
-    return save_rows(folder, train, apart, filled)

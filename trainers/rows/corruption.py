@@ -28,15 +28,19 @@ Draw = Callable[[Random], Wrong | None]
 
 
 class Corruptions:
-    """Mistakes that look plausible, by what all played entries hold."""
+    """Mistakes that look plausible, by what all played entries hold.
+
+    Attributes:
+        pools: (category, mode) -> the calls and values that mistakes are made of.
+    """
 
     def __init__(self, played: Sequence[Played]) -> None:
-        self._calls: dict[tuple[str, str], call_script.Pool] = {}
+        self.pools: dict[tuple[str, str], call_script.Pool] = {}
         codes = [one for one in played if one.mode == "code"]
         self._code = code_script.make_pool([Demonstration(one.entry, _codes(one)) for one in codes])
         for category, mode in {(one.category, one.mode) for one in played if one.mode != "code"}:
             alike = [one for one in played if (one.category, one.mode) == (category, mode)]
-            self._calls[category, mode] = _pool(alike)
+            self.pools[category, mode] = _pool(alike)
 
     def of(self, played: Played, turn: int, number: int, count: int, rng: Random) -> list[Wrong]:
         """Different wrong answers in place of a step.
@@ -65,7 +69,7 @@ class Corruptions:
         steps = played.turns[turn].steps
         step = call_mistakes.Step(
             script=call_script.script_of(played.entry, mode),
-            pool=self._calls[played.category, mode],
+            pool=self.pools[played.category, mode],
             right=steps[number].calls,
             following=tuple(call for later in steps[number + 1 :] for call in later.calls),
             offered=tuple(sorted(str(doc["name"]) for doc in played.turns[turn].docs)),

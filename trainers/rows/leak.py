@@ -22,7 +22,7 @@ SHOWN = 5
 """Entries that an error names."""
 
 
-def test_sets(benchmark: str, categories: Iterable[str]) -> list[EvaluationSet]:
+def evaluation_sets(benchmark: str, categories: Iterable[str]) -> list[EvaluationSet]:
     """The sets that training data of a benchmark must not hold.
 
     Args:

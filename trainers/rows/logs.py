@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kate_eval.errors import ConfigurationError
+from kate_eval.appworld import data as appworld_data
+from kate_eval.bfcl import data as bfcl_data
+from kate_eval.bfcl.categories import SPLITS, in_split
+from kate_eval.errors import ConfigurationError, unknown
 from kate_eval.knowledge.acquire.logs import (
     MAX_SHOWN,
     chosen_logs,
@@ -24,7 +27,12 @@ from kate_eval.knowledge.acquire.trajectory import trajectories
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Experience
 from kate_eval.trainers.row import Row
+from kate_eval.trainers.rows.finish import Made, card_of, save
+from kate_eval.trainers.rows.folder import writing
+from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
+from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.runs import Run, run_rows
+from kate_eval.trainers.rows.statistics import Counter as TokenCounter
 
 _ID = re.compile(r'"(?:id|tool_call_id)": "[^"\\]*", ?|, "(?:id|tool_call_id)": "[^"\\]*"')
 
@@ -48,10 +56,55 @@ class LogRows:
     notes: list[str] = field(default_factory=list)
 
 
+async def make_log_rows(
+    recipe: Recipe, logs: Sequence[Path], folder: Path, counter: TokenCounter, say: Callable[[str], None]
+) -> Made:
+    """Make rows of what models did rightly.
+
+    Args:
+        recipe: what is wanted; its split, if given, says which entries are taken.
+        logs: log files, or folders of them.
+        folder: to write.
+        counter: of tokens.
+        say: told of each log that can't be used.
+
+    Raises:
+        ConfigurationError: nothing usable is in the logs, or an option does not apply to logs.
+        LeakageError: entries are of the test half, which is not allowed.
+        RowsError: the folder holds something else.
+    """
+    for name, given in (
+        ("categories", recipe.categories),
+        ("mode", recipe.mode),
+        ("knowledge", recipe.knowledge.forms),
+    ):
+        if given:
+            raise ConfigurationError(f"--{name} does not apply to --from-logs: the logs say what was played")
+    found = await rows_of_logs(logs, recipe.benchmark, recipe.split, recipe.aggregation, say)
+    rows = found.rows
+    entries = list(dict.fromkeys(row.entry for row in rows))[: recipe.limit]
+    rows = [row for row in rows if row.entry in set(entries)]
+    categories = found.card.categories or ()
+    sets = evaluation_sets(found.card.benchmark, categories)
+    leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
+    with writing(folder):
+        mode = "+".join(sorted({row.mode for row in rows}))
+        filled = card_of(recipe, found.card, mode, rows).model_copy(
+            update={
+                "logs": tuple(found.logs),
+                "models": tuple(sorted({row.origin.model for row in rows})),
+                "leak": await check(found.items, found.card, None, sets),
+                "leaked": leaked,
+                "notes": tuple(found.notes),
+            }
+        )
+        return Made(save(folder, rows, recipe, filled, counter))
+
+
 async def rows_of_logs(
     logs: Sequence[Path],
     benchmark: str | None,
-    keep: Callable[[str], bool],
+    split: str | None,
     width: int,
     say: Callable[[str], None],
 ) -> LogRows:
@@ -60,15 +113,16 @@ async def rows_of_logs(
     Args:
         logs: log files, or folders of them.
         benchmark: which one, where the logs hold several.
-        keep: whether an entry is wanted.
+        split: whose entries are taken; None: all.
         width: candidates of an aggregation row at most; 0: no such rows.
         say: told of each log that can't be used.
 
     Raises:
-        ConfigurationError: no log of our tasks can be read, they are of several benchmarks, or nothing in
-            them was done rightly.
+        ConfigurationError: no log of our tasks can be read, they are of several benchmarks, the benchmark
+            has no such split, or nothing in them was done rightly.
     """
     wanted, chosen = chosen_logs(logs, benchmark, say)
+    keep = _of_split(wanted, split)
     found = LogRows(logs_card(wanted, list(chosen.values())))
     left_out: Counter[str] = Counter()
     seen: set[str] = set()
@@ -94,6 +148,18 @@ async def rows_of_logs(
     if not found.rows:
         raise ConfigurationError(f"The logs hold nothing to learn from. {'; '.join(found.notes)}")
     return found
+
+
+def _of_split(benchmark: str, split: str | None) -> Callable[[str], bool]:
+    """Whether an entry belongs to a split of the benchmark."""
+    if split is None:
+        return lambda entry: True
+    if benchmark == "bfcl":
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return lambda entry: in_split(bfcl_data.load_entry(entry).index, split)
+    wanted = frozenset(appworld_data.task_ids(split))
+    return lambda entry: entry in wanted
 
 
 async def _learn(run: Run) -> tuple[list[Row], list[Experience]]:

@@ -52,7 +52,8 @@ def fault(text: str, calls: Sequence[Call], tools: Iterable[str], shown: str) ->
             return "it writes out a line of the code"
     for value in _values(calls):
         if _says(text, value) and not _says(shown, value):
-            return f"it names the value {str(value)[:80]!r}, which nothing shows yet"
+            named = value if isinstance(value, str) else f"{value:g}"
+            return f"it names the value {named[:80]!r}, which nothing shows yet"
     return ""
 
 

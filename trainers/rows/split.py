@@ -18,11 +18,10 @@ def held_out(clusters: Iterable[str], share: float, seed: int) -> frozenset[str]
         seed: another one holds out others.
     """
     distinct = set(clusters)
-    count = round(share * len(distinct))
-    if share > 0 and len(distinct) > 1:
-        count = min(max(1, count), len(distinct) - 1)
+    least = 1 if share > 0 else 0
+    count = min(max(least, round(share * len(distinct))), len(distinct) - 1)
     ordered = sorted(distinct, key=lambda cluster: hashlib.sha256(f"{seed}|{cluster}".encode()).digest())
-    return frozenset(ordered[:count] if share > 0 else ())
+    return frozenset(ordered[: max(0, count)])
 
 
 def split_rows(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:

@@ -108,16 +108,21 @@ def fitting(examples: Sequence[Example], max_length: int) -> Examples:
     """The examples that fit.
 
     A row that is too long is left out: without its beginning or its end it would teach something else.
-
-    Raises:
-        TrainingError: none fits.
     """
     kept = [example for example in examples if len(example) <= max_length]
     longest = max(map(len, examples), default=0)
-    if examples and not kept:
-        raise TrainingError(
-            f"All {len(examples)} rows are longer than {max_length} tokens (the longest has {longest}). "
-            "Raise --max-length, or take a base model of a longer context"
-        )
     left_out = [example.row.id for example in examples if len(example) > max_length]
     return Examples(kept, left_out, max_length, longest)
+
+
+def require_some(examples: Examples) -> None:
+    """Refuse to learn from nothing.
+
+    Raises:
+        TrainingError: no row fits.
+    """
+    if not examples.kept:
+        raise TrainingError(
+            f"All {len(examples.left_out)} rows are longer than {examples.max_length} tokens (the longest "
+            f"has {examples.longest}). Raise --max-length, or take a base model of a longer context"
+        )

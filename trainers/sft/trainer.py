@@ -169,6 +169,7 @@ def arguments(parameters: SftParameters, machine: Machine, folder: Path, steps: 
         data_seed=parameters.seed,
         bf16=machine.bf16,
         use_cpu=not machine.cuda,
+        ddp_find_unused_parameters=False,
         gradient_checkpointing=checkpointing,
         max_length=max_length if parameters.packing else None,
         packing=parameters.packing,

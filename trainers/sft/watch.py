@@ -2,46 +2,19 @@
 
 import math
 import os
-import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import transformers
 
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.run import Run
+from kate_eval.trainers.stopping import StopRequest
 
 Say = Callable[[str], None]
 SAY_SECONDS = 10.0
-
-
-class StopRequest:
-    """Whether this process was told to end: by Ctrl-C, or by a scheduler's SIGTERM."""
-
-    def __init__(self) -> None:
-        self.made = False
-
-    @contextmanager
-    def listening(self, say: Say) -> Iterator[None]:
-        """Take the first signal as a request; a second one ends at once."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-        def hear(number: int, frame: FrameType | None) -> None:
-            if self.made:
-                raise KeyboardInterrupt
-            self.made = True
-            say("Told to stop: finishing this step and saving its state. Once more ends at once.")
-
-        before = {number: signal.signal(number, hear) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class Watch(transformers.TrainerCallback):  # type: ignore[misc]
@@ -101,11 +74,12 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         shown = ", ".join(f"{name} {logs[name]:.4g}" for name in _SHOWN if name in logs)
         if shown:
             left = (now - self._began) / max(1, done - self._first) * (whole - done)
-            rest = f", about {_duration(left)} left" if self._first < done < whole else ""
+            rest = f", {_duration(left)} left" if self._first < done < whole else ""
             self._say(f"step {done}/{whole}: {shown}{rest}")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The state is whole, with all its files."""
+        """The state is whole, with the files of all processes."""
+        args.distributed_state.wait_for_everyone()
         if state.is_world_process_zero:
             self._run.mark(state.global_step)
 
@@ -132,9 +106,9 @@ def not_finite(name: str, value: float, step: int, batch: str) -> str:
 
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return (
-        f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min" if minutes else "1 min"
-    )
+    if minutes >= 60:
+        return f"about {minutes // 60} h {minutes % 60} min"
+    return f"about {minutes} min" if minutes else "under a minute"
 
 
 def quiet() -> None:

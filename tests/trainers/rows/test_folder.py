@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from kate_eval.errors import RowsError
 from kate_eval.knowledge.acquire import default_bank
-from kate_eval.knowledge.folder import JOURNAL, save_bank
+from kate_eval.knowledge.folder import JOURNAL, save_bank, write_whole
 from kate_eval.trainers.rows import folder as rows_folder
 from kate_eval.trainers.rows.folder import RowsFolder, is_rows, load_rows, save_rows, writing
 from tests.trainers.rows.making import CARD, called, row, said
@@ -65,7 +64,6 @@ def test_a_crash_in_the_middle_leaves_the_old_rows(
 ) -> None:
     """Each of the four files is the one that could not be written."""
     save(tmp_path)
-    real: Callable[[Path, bytes], None] = rows_folder.write_whole
     written = 0
 
     def failing(path: Path, data: bytes) -> None:
@@ -74,7 +72,7 @@ def test_a_crash_in_the_middle_leaves_the_old_rows(
             path.with_name(f".{path.name}.partial").write_bytes(data[: len(data) // 2])
             raise OSError(28, "No space left on device")
         written += 1
-        real(path, data)
+        write_whole(path, data)
 
     monkeypatch.setattr(rows_folder, "write_whole", failing)
     with pytest.raises(OSError, match="No space"):

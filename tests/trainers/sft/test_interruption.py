@@ -106,6 +106,26 @@ def test_a_full_disk_leaves_the_last_whole_state(parameters: Make, monkeypatch: 
     assert any(line.startswith("Going on from step 1") for line in lines)
 
 
+@pytest.mark.parametrize("lora", [False, True])
+def test_a_full_disk_at_the_end_loses_no_step(
+    parameters: Make, monkeypatch: pytest.MonkeyPatch, lora: bool
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    given = parameters(save_steps=2, exact_rows=0, max_steps=2, lora=lora)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match="No room to save"):
+        patch.setattr("kate_eval.trainers.sft.result.draw", full)
+        train_sft(given, silent)
+    assert not given.output.exists()
+    lines: list[str] = []
+    card = train_sft(given, lines.append).card
+    whole = train_sft(given.model_copy(update={"output": given.output.with_name("whole")}), silent).card
+    assert card and whole and card.curves == whole.curves and card.weights_hash == whole.weights_hash
+    assert card.adapts == whole.adapts and card.evaluation == whole.evaluation
+    assert any(line.startswith("Going on from step 2") for line in lines)
+
+
 def test_rests_of_a_state_are_not_gone_on_from(tmp_path: Path) -> None:
     run = Run(tmp_path / "x.run")
     for step in (1, 2, 10):

@@ -13,25 +13,23 @@ from kate_eval.trainers.rows.folder import load_rows
 from kate_eval.trainers.run import Run
 from kate_eval.trainers.sft.packing import check_packing
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.train import _Work
-from kate_eval.trainers.sft.watch import StopRequest
+from kate_eval.trainers.sft.work import Work
+from kate_eval.trainers.stopping import StopRequest
 from tests.trainers import tiny
 
 pytestmark = pytest.mark.train
 Make = Callable[..., SftParameters]
 
 
-def prepared(parameters: SftParameters) -> _Work:
+def prepared(parameters: SftParameters) -> Work:
     """A run before its first step."""
     machine = choose_machine("cpu", "fp32", "fp32", "auto", all_weights=True)
-    work = _Work(
-        parameters, machine, load_rows(parameters.rows), Run.of(parameters.output), lambda line: None
-    )
+    work = Work(parameters, machine, load_rows(parameters.rows), Run.of(parameters.output), lambda line: None)
     work.prepare(StopRequest())
     return work
 
 
-def learnt(work: _Work) -> list[str]:
+def learnt(work: Work) -> list[str]:
     """The texts of the labels with loss, of a whole epoch."""
     found = []
     for batch in work.trainer.get_train_dataloader():
