@@ -30,6 +30,25 @@ def tokenizer(template: str | None = None) -> Any:
     return made
 
 
+def learnt_tokenizer(texts: Sequence[str], size: int = 1500) -> Any:
+    """A tokenizer that has pieces of these texts, for prompts as long as a benchmark's."""
+    tokenizers, transformers = import_module("tokenizers"), import_module("transformers")
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
+    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = tokenizers.decoders.ByteLevel()
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(MARKS[:3]), initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
+    bpe.add_tokens([tokenizers.AddedToken(mark, special=False, normalized=False) for mark in MARKS[3:]])
+    made = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bpe, eos_token=MARKS[2], pad_token=MARKS[0], clean_up_tokenization_spaces=False
+    )
+    made.chat_template = TEMPLATES["hermes"].read_text(encoding="utf-8")
+    return made
+
+
 def model(tokenizer: Any, seed: int = 0, positions: int = POSITIONS, tied: bool = True) -> Any:
     """An untrained Qwen3 of about 25,000 parameters."""
     torch, transformers = import_module("torch"), import_module("transformers")

@@ -69,7 +69,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if not restart and (there := _there(parameters.output, run)) is not None:
+    if not restart and (there := finished(parameters.output, run)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = Work(parameters, machine, rows, run, say)
@@ -83,7 +83,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     return Outcome(card, state.global_step, state.max_steps)
 
 
-def _there(output: Path, run: Run) -> CheckpointCard | None:
+def finished(output: Path, run: Run) -> CheckpointCard | None:
     """The checkpoint of a run that was finished before."""
     if not run.finished or not (output / CARD).is_file():
         return None

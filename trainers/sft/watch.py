@@ -85,6 +85,8 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
 
 
 _SHOWN = (
+    "reward",
+    "eval_reward",
     "loss",
     "eval_loss",
     "eval_exact_call",
