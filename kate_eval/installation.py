@@ -1,12 +1,14 @@
 """Environments beside ours, for software that ours must not hold: made once, by one process at a time.
 
-AppWorld's engine has one (appworld/provision.py), vLLM another (endpoints/serve/environment.py).
+AppWorld's engine has one (appworld/provision.py), vLLM another (endpoints/serve/environment.py), the trainers
+a third (trainers/environment.py).
 """
 
 import contextlib
 import os
 import shutil
 import subprocess
+import time
 import venv
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from kate_eval.errors import InstallationError
 Say = Callable[[str], None]
 """Shows a line of progress."""
 CACHE_VARIABLE = "KATE_EVAL_CACHE"
+SAY_SECONDS = 10
 _KEPT_LINES = 15
 
 
@@ -95,6 +98,20 @@ def run(
         raise InstallationError(
             f"{_named(command)} failed (exit code {process.returncode}): {''.join(said)}{remedy}"
         )
+
+
+def progress(say: Say) -> Callable[[str], bool]:
+    """A listener for `run` that says now and then what pip is at."""
+    last = time.monotonic()
+
+    def hear(line: str) -> bool:
+        nonlocal last
+        if time.monotonic() - last >= SAY_SECONDS or line.startswith("Installing"):
+            last = time.monotonic()
+            say(f"  {line.strip()[:100]}")
+        return line.lstrip().startswith(("Collecting", "Downloading", "Using cached", "Obtaining"))
+
+    return hear
 
 
 def _named(command: list[str]) -> str:

@@ -19,10 +19,10 @@ from inspect_ai.model import (
 )
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from kate_eval.episode import Action, Call
+from kate_eval.episode import Action, Call, Episode
 from kate_eval.solvers.candidate import Candidate, as_json, shown_calls, vote_key
 from kate_eval.solvers.context import Context
-from kate_eval.solvers.parameters import prompt
+from kate_eval.solvers.parameters import Parameters, prompt
 
 TRIES = 3
 MAX_ANSWER = 200_000
@@ -126,7 +126,7 @@ def _action(answer: Answer, candidates: Sequence[Candidate], context: Context) -
     calls = [Call(call.name, call.arguments) for call in answer.calls]
     if context.parameters.one_call and episode.one_call:
         calls = calls[:1]
-    offered = {doc["name"] for doc in _described(context)}
+    offered = {tool["name"] for tool in described_tools(episode)}
     for call in calls:
         if call.name not in offered:
             raise ValueError(f"{call.name[:80]!r} is not among the tools")
@@ -138,32 +138,60 @@ def _action(answer: Answer, candidates: Sequence[Candidate], context: Context) -
 
 
 def _request(candidates: Sequence[Candidate], context: Context, focus: str) -> list[ChatMessage]:
-    multi = context.episode.one_call and context.parameters.one_call
+    pasted = context.parameters.layout != "multi-turn"  # else the request is fitted as it is sent
+    conversation = context.window.fit(context.conversation) if pasted else context.conversation
+    one_call = context.episode.one_call and context.parameters.one_call
+    return critic_request(
+        candidates, conversation, described_tools(context.episode), context.parameters, one_call, focus
+    )
+
+
+def critic_request(
+    candidates: Sequence[Candidate],
+    conversation: Sequence[ChatMessage],
+    tools: Sequence[dict[str, Any]],
+    parameters: Parameters,
+    one_call: bool,
+    focus: str = "general",
+) -> list[ChatMessage]:
+    """What a critic is asked; no tools are offered with it.
+
+    Args:
+        candidates: distinct, in the order in which they are shown.
+        conversation: up to the step that is judged.
+        tools: that the step may use (`described_tools`).
+        parameters: of the solver: layout and show_reasoning.
+        one_call: whether the step is exactly one call.
+        focus: name of a solvers/prompts/focus_*.txt.
+    """
     request = prompt("critic").substitute(
         focus=prompt(f"focus_{focus}").template,
-        tools=as_json(_described(context)),
-        candidates="\n".join(_shown(c, n, context) for n, c in enumerate(candidates, start=1)),
-        limit="One step is exactly one call." if multi else "One step may hold several calls.",
+        tools=as_json(tools),
+        candidates="\n".join(
+            _shown(candidate, number, parameters.show_reasoning)
+            for number, candidate in enumerate(candidates, start=1)
+        ),
+        limit="One step is exactly one call." if one_call else "One step may hold several calls.",
     )
-    if context.parameters.layout == "multi-turn":
-        return [*context.conversation, ChatMessageUser(content=request)]
-    pasted = "\n".join(_line(message) for message in context.window.fit(context.conversation))
+    if parameters.layout == "multi-turn":
+        return [*conversation, ChatMessageUser(content=request)]
+    pasted = "\n".join(_line(message) for message in conversation)
     text = prompt("critic_pasted").substitute(conversation=pasted, request=request)
     return [ChatMessageUser(content=text)]
 
 
-def _described(context: Context) -> list[dict[str, Any]]:
-    """The tools as a critic reads them, named as the policy is offered them."""
-    names = [tool.name for tool in context.episode.tools] or [doc["name"] for doc in context.episode.docs]
+def described_tools(episode: Episode) -> list[dict[str, Any]]:
+    """The tools offered now as a critic reads them, named as the policy is offered them."""
+    names = [tool.name for tool in episode.tools] or [doc["name"] for doc in episode.docs]
     return [
         {"name": name, "description": doc["description"], "parameters": doc["parameters"]}
-        for name, doc in zip(names, context.episode.docs, strict=True)
+        for name, doc in zip(names, episode.docs, strict=True)
     ]
 
 
-def _shown(candidate: Candidate, number: int, context: Context) -> str:
+def _shown(candidate: Candidate, number: int, reasoning: bool) -> str:
     text = f"{number}. {as_json(candidate.describe())}"
-    if context.parameters.show_reasoning and candidate.reasoning:
+    if reasoning and candidate.reasoning:
         text += f"\n   Reasoning: {candidate.reasoning}"
     return text
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from inspect_ai.model import Model
 
@@ -65,7 +66,9 @@ class Asking:
         """The model that writes a form, if one was named."""
         return self.models.get(form) or self.models.get("")
 
-    def estimate(self, form: str, jobs: Sequence[Job], journal: Journal, dependent: int = 0) -> Estimate:
+    def estimate(
+        self, form: str, jobs: Sequence[Job[Experience]], journal: Journal, dependent: int = 0
+    ) -> Estimate:
         """What jobs of a form will cost; `dependent` requests of forms built upon others are to be added."""
         return estimate(jobs, dependent, self.named(form), journal, self.price, self.retry_failed)
 
@@ -82,7 +85,7 @@ class Built:
 
     bank: Bank
     added: int
-    written: Mapping[str, Written]
+    written: Mapping[str, Written[Experience]]
 
 
 def wanted_forms(names: Sequence[str], acquired: Acquired) -> list[Form]:
@@ -174,7 +177,7 @@ def preview(acquired: Acquired, forms: Sequence[str], folder: Path, asking: Aski
     """
     journal = Journal(folder)
     found: dict[str, Estimate] = {}
-    jobs: dict[str, list[Job]] = {}
+    jobs: dict[str, list[Job[Experience]]] = {}
     for form in wanted_forms(forms, acquired):
         if form.jobs is None:
             continue
@@ -188,9 +191,9 @@ def preview(acquired: Acquired, forms: Sequence[str], folder: Path, asking: Aski
 
 async def _make(
     forms: Sequence[Form], acquired: Acquired, vectors: Vectors | None, journal: Journal, asking: Asking
-) -> tuple[list[Experience], dict[str, Written]]:
+) -> tuple[list[Experience], dict[str, Written[Experience]]]:
     made: list[Experience] = []
-    written: dict[str, Written] = {}
+    written: dict[str, Written[Experience]] = {}
     for form in forms:
         if form.items is not None:
             made += form.items(acquired.cases)
@@ -245,14 +248,14 @@ async def _measured(acquired: Acquired, embedder: Embedder | None) -> EmbedderCa
     return embedder_card(embedder, known, vectors, acquired.siblings, acquired.by_class)
 
 
-def _failed(written: Mapping[str, Written]) -> dict[str, int]:
+def _failed(written: Mapping[str, Written[Experience]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for part in written.values():
         total += part.failed
     return dict(total)
 
 
-def _reasons(written: Mapping[str, Written]) -> str:
+def _reasons(written: Mapping[str, Written[Experience]]) -> str:
     total: Counter[str] = Counter()
     for part in written.values():
         total += part.reasons

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from inspect_ai.model import Model, get_model_info
 
@@ -42,7 +43,7 @@ class Estimate:
 
 
 def estimate(
-    jobs: Sequence[Job],
+    jobs: Sequence[Job[Any]],
     dependent: int,
     model: Model | None,
     journal: Journal,

@@ -9,13 +9,14 @@ from functools import cache
 from itertools import repeat
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from kate_eval.knowledge.acquire.case import Case
 from kate_eval.knowledge.bank import Vectors
 from kate_eval.knowledge.item import Experience
 from kate_eval.knowledge.render import block, fresh_mark
 
+T = TypeVar("T")
 PROMPTS = Path(__file__).parent / "prompts"
 MIN_WORDS, MAX_WORDS = 8, 400
 """Of a written text; about 100 are asked for."""
@@ -32,21 +33,21 @@ def prompt(name: str) -> Template:
     return Template((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
 
 
-def ask(name: str, records: Mapping[str, str | Sequence[str]], **words: object) -> str:
+def ask(name: str | Template, records: Mapping[str, str | Sequence[str]], **words: object) -> str:
     """What a writing model is asked: a prompt with records of cases in it.
 
     A record is data: it stands between two lines with a mark that occurs in none of them, so that no text
     can end its block.
 
     Args:
-        name: of the prompt.
+        name: of the prompt (knowledge/acquire/prompts/NAME.txt), or the prompt itself.
         records: field of the prompt -> a record, or several that are numbered; none are "(none)".
         words: field -> what is put in as it is.
     """
     texts = {field: (one,) if isinstance(one, str) else tuple(one) for field, one in records.items()}
     mark = fresh_mark([text for several in texts.values() for text in several])
     blocks = {field: _blocks(mark, field, several) for field, several in texts.items()}
-    asked = prompt(name).substitute(blocks, **words)
+    asked = (prompt(name) if isinstance(name, str) else name).substitute(blocks, **words)
     return f"{prompt('records').substitute(mark=mark)}\n\n{asked}"
 
 
@@ -56,11 +57,11 @@ def _blocks(mark: str, field: str, texts: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One item to be written by a model.
+class Job(Generic[T]):
+    """One item, or something else, to be written by a model.
 
     Attributes:
-        form: the item's form.
+        form: the item's form, or a name of what else is written.
         prompt: what the model is asked.
         read: (answer, writer) -> the item; ValueError says why the answer can't be used.
         schema: JSON schema of the answer, where it is to be JSON.
@@ -69,7 +70,7 @@ class Job:
 
     form: str
     prompt: str
-    read: Callable[[str, str], Experience]
+    read: Callable[[str, str], T]
     schema: dict[str, Any] | None = None
     max_tokens: int | None = None
 
@@ -109,7 +110,7 @@ class Form:
 
     name: str
     items: Callable[[Sequence[Case]], list[Experience]] | None = None
-    jobs: Callable[[Inputs], list[Job]] | None = None
+    jobs: Callable[[Inputs], list[Job[Experience]]] | None = None
     after: str = ""
     by_intent: bool = False
     from_runs: bool = False

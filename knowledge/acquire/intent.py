@@ -50,7 +50,7 @@ class Pattern(BaseModel):
     steps: list[str] = Field(min_length=1, max_length=MAX_STEPS)
 
 
-def jobs(inputs: Inputs) -> list[Job]:
+def jobs(inputs: Inputs) -> list[Job[Experience]]:
     """A job for each cluster of each class's requests."""
     found = []
     for name in sorted({name for case in inputs.cases for name in case.classes}):
@@ -66,7 +66,7 @@ def jobs(inputs: Inputs) -> list[Job]:
     return found
 
 
-def _job(name: str, cases: Sequence[Case]) -> Job:
+def _job(name: str, cases: Sequence[Case]) -> Job[Experience]:
     """Ask for the intent of a cluster: cases of one class, nearest to the cluster's centre first."""
     shown = [f"Request: {case.question}\n{case.handling}" for case in cases[:SHOWN]]
     asked = ask("intent", {"requests": shown}, group=name, words=WORDS)

@@ -12,12 +12,12 @@ from kate_eval.knowledge.item import Experience
 NAME = "intent_summary"
 
 
-def jobs(inputs: Inputs) -> list[Job]:
+def jobs(inputs: Inputs) -> list[Job[Experience]]:
     """A job for each intent that was built."""
     return [_job(item) for item in inputs.built if item.form == intent.NAME]
 
 
-def _job(pattern: Experience) -> Job:
+def _job(pattern: Experience) -> Job[Experience]:
     def read(answer: str, writer: str) -> Experience:
         text = read_prose(answer)
         return pattern.model_copy(

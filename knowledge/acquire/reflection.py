@@ -13,13 +13,13 @@ from kate_eval.knowledge.item import Experience
 NAME = "reflection"
 
 
-def jobs(inputs: Inputs) -> list[Job]:
+def jobs(inputs: Inputs) -> list[Job[Experience]]:
     """A job for each turn of a run."""
     runs = [case for case in inputs.cases if case.origin.kind == "run"]
     return [summary.job(case, NAME) if case.origin.success else _diagnosis(case) for case in runs]
 
 
-def _diagnosis(case: Case) -> Job:
+def _diagnosis(case: Case) -> Job[Experience]:
     def read(answer: str, writer: str) -> Experience:
         text = read_prose(answer)
         return case.item(NAME, text, writer, tag=digest(text))

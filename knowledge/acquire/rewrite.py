@@ -38,12 +38,12 @@ AT_ONCE = 4
 """Sessions of the engine."""
 
 
-def jobs(cases: Sequence[Case]) -> list[Job]:
+def jobs(cases: Sequence[Case]) -> list[Job[Experience]]:
     """A job for each case."""
     return [_job(case) for case in cases]
 
 
-def _job(case: Case) -> Job:
+def _job(case: Case) -> Job[Experience]:
     def read(answer: str, writer: str) -> Experience:
         blocks = decode.all_blocks(answer)[:MAX_STEPS]
         if not blocks:

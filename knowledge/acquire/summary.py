@@ -12,12 +12,12 @@ from kate_eval.knowledge.item import Experience
 NAME = "summary"
 
 
-def jobs(inputs: Inputs) -> list[Job]:
+def jobs(inputs: Inputs) -> list[Job[Experience]]:
     """A job for each case that was handled rightly."""
     return [job(case, NAME) for case in inputs.cases if case.origin.success and (case.calls or case.steps)]
 
 
-def job(case: Case, form: str) -> Job:
+def job(case: Case, form: str) -> Job[Experience]:
     """Ask for the summary of a success, as an item of the given form."""
 
     def read(answer: str, writer: str) -> Experience:

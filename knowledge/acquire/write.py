@@ -1,4 +1,4 @@
-"""Writing: items by a model, any of Inspect's, several at once, each kept as it is done.
+"""Writing: items, or something else, by a model, any of Inspect's, several at once, each kept as it is done.
 
 An answer that can't be used is asked again with the reason, up to TRIES in all; then the job has failed,
 which is counted and not asked again. If the endpoint fails, no more jobs are started; what is done stays.
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import anyio
 from inspect_ai.model import (
@@ -25,8 +26,8 @@ from kate_eval.counters import prompt_tokens
 from kate_eval.errors import EndpointError, KateError, one_line
 from kate_eval.knowledge.acquire.form import Job, prompt
 from kate_eval.knowledge.acquire.journal import Entry, Journal
-from kate_eval.knowledge.item import Experience
 
+T = TypeVar("T")
 TRIES = 3
 SHOWN_BACK = 4000
 """Characters of an unusable answer that the model is shown again."""
@@ -45,7 +46,7 @@ Tick = Callable[[bool], None]
 
 
 @dataclass
-class Written:
+class Written(Generic[T]):
     """What came of the jobs.
 
     Attributes:
@@ -57,7 +58,7 @@ class Written:
         output_tokens: used by this build.
     """
 
-    items: list[Experience] = field(default_factory=list)
+    items: list[T] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     reused: int = 0
@@ -66,8 +67,12 @@ class Written:
 
 
 async def write(
-    jobs: Sequence[Job], writer: Model, journal: Journal, retry_failed: bool = False, tick: Tick | None = None
-) -> Written:
+    jobs: Sequence[Job[T]],
+    writer: Model,
+    journal: Journal,
+    retry_failed: bool = False,
+    tick: Tick | None = None,
+) -> Written[T]:
     """Let a model write the items of jobs.
 
     Args:
@@ -80,7 +85,7 @@ async def write(
     Raises:
         EndpointError: the model's endpoint failed; what is done is in the journal.
     """
-    run = _Run(writer, journal, retry_failed, tick or (lambda done: None))
+    run: _Run[T] = _Run(writer, journal, retry_failed, tick or (lambda done: None))
     limiter = anyio.CapacityLimiter(AT_ONCE)
 
     alike: dict[str, list[int]] = {}
@@ -107,7 +112,7 @@ async def write(
     return run.written
 
 
-def answered(jobs: Sequence[Job], writer: Model, journal: Journal) -> list[Experience]:
+def answered(jobs: Sequence[Job[T]], writer: Model, journal: Journal) -> list[T]:
     """The items of the jobs that the journal already has an answer to."""
     items = []
     for job in jobs:
@@ -118,7 +123,7 @@ def answered(jobs: Sequence[Job], writer: Model, journal: Journal) -> list[Exper
     return items
 
 
-class _Run:
+class _Run(Generic[T]):
     """The state of one `write`."""
 
     def __init__(self, writer: Model, journal: Journal, retry_failed: bool, tick: Tick) -> None:
@@ -126,13 +131,13 @@ class _Run:
         self.journal = journal
         self.retry_failed = retry_failed
         self.tick = tick
-        self.items: dict[int, Experience] = {}
-        self.written = Written()
+        self.items: dict[int, T] = {}
+        self.written: Written[T] = Written()
         self.ended = 0
         self.error: Exception | None = None
         self.asked: set[str] = set()
 
-    async def end(self, place: int, job: Job) -> None:
+    async def end(self, place: int, job: Job[Any]) -> None:
         """Bring a job to its end: from the journal, or by asking."""
         key = job.key(str(self.writer))
         entry = self.journal.find(key)
@@ -150,7 +155,7 @@ class _Run:
             self.written.output_tokens += entry.output_tokens
         self._take(place, job, entry)
 
-    def _take(self, place: int, job: Job, entry: Entry) -> None:
+    def _take(self, place: int, job: Job[T], entry: Entry) -> None:
         failure = entry.failure
         if not failure:
             try:
@@ -163,7 +168,7 @@ class _Run:
         self.ended += 1
         self.tick(not failure)
 
-    async def _ask(self, job: Job, key: str) -> Entry:
+    async def _ask(self, job: Job[T], key: str) -> Entry:
         messages: list[ChatMessage] = [ChatMessageUser(content=job.prompt)]
         used = [0, 0]
         failure = ""
@@ -197,7 +202,7 @@ class _Run:
             output_tokens=used[1],
         )
 
-    async def _generate(self, messages: list[ChatMessage], job: Job) -> ModelOutput:
+    async def _generate(self, messages: list[ChatMessage], job: Job[Any]) -> ModelOutput:
         try:
             return await self.writer.generate(messages, config=config_of(self.writer, job))
         except KateError:
@@ -216,7 +221,7 @@ def _require_whole(output: ModelOutput) -> None:
         raise ValueError(CUT_OFF[output.stop_reason])
 
 
-def config_of(writer: Model, job: Job) -> GenerateConfig:
+def config_of(writer: Model, job: Job[Any]) -> GenerateConfig:
     """Our defaults where the model has no settings of its own, and the answer's schema."""
     own = writer.config.model_dump(exclude_none=True)
     config = CONFIG.model_copy(update={name: None for name in own if getattr(CONFIG, name, None) is not None})

@@ -10,8 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from kate_eval.installation import Say
 VARIABLE = "KATE_EVAL_VLLM_PYTHON"
 CPU_REQUIREMENTS = Path(__file__).parent / "cpu.txt"
 GPU_VERSION = "0.33.0"
-SAY_SECONDS = 10
 _STAMP = ".done"
 _CHECK = "import torch, vllm; print(torch.version.cuda or torch.version.hip or 'cpu')"
 _REMEDY = (
@@ -131,7 +128,7 @@ def install(build: Build, folder: Path, say: Say) -> None:
     installation.create(folder)
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    installation.run([*pip, *build.packages], variables(), _REMEDY, _progress(say))
+    installation.run([*pip, *build.packages], variables(), _REMEDY, installation.progress(say))
     say("Checking that it starts.")
     found: list[str] = []
 
@@ -146,17 +143,3 @@ def install(build: Build, folder: Path, say: Say) -> None:
 
 def _broken(build: Build) -> str:
     return _CPU_TORCH if "cpu" in build.name else f"vLLM does not start there. {_REMEDY}"
-
-
-def _progress(say: Say) -> Callable[[str], bool]:
-    """Says now and then what pip is at."""
-    last = time.monotonic()
-
-    def hear(line: str) -> bool:
-        nonlocal last
-        if time.monotonic() - last >= SAY_SECONDS or line.startswith("Installing"):
-            last = time.monotonic()
-            say(f"  {line.strip()[:100]}")
-        return line.lstrip().startswith(("Collecting", "Downloading", "Using cached", "Obtaining"))
-
-    return hear

@@ -14,7 +14,7 @@ from kate_eval.knowledge.acquire.case import Case
 from kate_eval.knowledge.acquire.cluster import clusters
 from kate_eval.knowledge.acquire.form import MAX_WORDS, Inputs, Job, read_prose
 from kate_eval.knowledge.acquire.intent import NAME, SHOWN, WORDS, read_pattern
-from kate_eval.knowledge.item import Origin
+from kate_eval.knowledge.item import Experience, Origin
 from kate_eval.knowledge.render import render_case
 from tests.knowledge.acquire.writers import PATTERN, PROSE, good_answer
 
@@ -22,7 +22,7 @@ CASES = list(gold_cases().cases)
 SOME = CASES[::4]
 
 
-def jobs(form: str, cases: list[Case] = CASES, **more: object) -> list[Job]:
+def jobs(form: str, cases: list[Case] = CASES, **more: object) -> list[Job[Experience]]:
     make = FORMS[form].jobs
     assert make is not None
     return make(Inputs(cases, **more))  # type: ignore[arg-type]

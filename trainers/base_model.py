@@ -1,0 +1,126 @@
+"""The model that is trained: its tokenizer, its weights, its adapter."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kate_eval.errors import TrainingError, one_line
+from kate_eval.trainers.machine import Machine, as_dtype
+from kate_eval.trainers.rendering import TEMPLATES, Renderer
+
+ADAPTER = "adapter_config.json"
+
+
+def load_renderer(
+    base: str,
+    chat_template: str | None = None,
+    template_args: Mapping[str, Any] | None = None,
+    eos_token: str | None = None,
+) -> Renderer:
+    """The base model's tokenizer, ready to render chats.
+
+    Args:
+        base: a hub name or a folder.
+        chat_template: a file, or the name of one of ours; by default the tokenizer's own.
+        template_args: given to the template.
+        eos_token: ends a turn, where it isn't the tokenizer's own.
+
+    Raises:
+        TrainingError: there is no such model, template or token.
+    """
+    import transformers
+
+    tokenizer = _loaded("tokenizer", base, transformers.AutoTokenizer)
+    if chat_template is not None:
+        tokenizer.chat_template = _template(chat_template)
+    if eos_token is not None:
+        if eos_token not in tokenizer.get_vocab():
+            raise TrainingError(f"--eos-token {eos_token!r} is no token of {base}")
+        tokenizer.eos_token = eos_token
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Renderer(tokenizer, template_args, _stop_ids(base))
+
+
+def _template(name: str) -> str:
+    if name in TEMPLATES:
+        return TEMPLATES[name].read_text(encoding="utf-8")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as ex:
+        raise TrainingError(
+            f"Can't read the chat template {name}: {ex}. Give a file, or one of ours: {', '.join(TEMPLATES)}"
+        ) from ex
+
+
+def _stop_ids(base: str) -> list[int]:
+    """The ids that end a turn by the model's generation configuration, if it has one."""
+    import transformers
+
+    try:
+        ids = transformers.GenerationConfig.from_pretrained(base).eos_token_id
+    except OSError:
+        return []
+    return ids if isinstance(ids, list) else [ids] if ids is not None else []
+
+
+def load_model(base: str, machine: Machine) -> Any:
+    """The base model's weights; those of an adapter of ours are merged into their base's.
+
+    Args:
+        base: a hub name or a folder.
+        machine: type of the weights, attention.
+
+    Raises:
+        TrainingError: there is no such model, or it can't be loaded so.
+    """
+    import transformers
+
+    options: dict[str, Any] = {"dtype": as_dtype(machine.weights)}
+    if machine.attention is not None:
+        options["attn_implementation"] = machine.attention
+    if not (Path(base) / ADAPTER).is_file():
+        return _loaded("model", base, transformers.AutoModelForCausalLM, **options)
+    import peft
+
+    model = _loaded("adapter", base, peft.AutoPeftModelForCausalLM, **options)
+    return model.merge_and_unload()
+
+
+def _loaded(what: str, base: str, kind: Any, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(base, **options)
+    except (OSError, ValueError, ImportError) as ex:
+        raise TrainingError(
+            f"Can't load the {what} of {base}: {one_line(ex)[:400]}. Give a hub name that this machine can "
+            "reach (or has in its cache), or a folder with config.json, weights and tokenizer"
+        ) from ex
+
+
+def adapter(rank: int, alpha: int, dropout: float) -> Any:
+    """A LoRA configuration: every linear layer but the output's."""
+    import peft
+
+    return peft.LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def context(model: Any) -> int | None:
+    """The most tokens that a model takes, if its configuration says so."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def identity(base: str) -> str:
+    """A base model without reading all of it: its name, or of a folder the files' names, sizes and config."""
+    folder = Path(base)
+    if not folder.is_dir():
+        return base
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*")):
+        if file.suffix in (".safetensors", ".bin", ".json", ".jinja") and file.name != "card.json":
+            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+            if file.name in ("config.json", ADAPTER):
+                digest.update(file.read_bytes())
+    return f"folder {digest.hexdigest()[:16]}"

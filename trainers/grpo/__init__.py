@@ -1,0 +1,1 @@
+"""Reinforcement learning on rollouts in the real environments, by TRL's GRPOTrainer."""
