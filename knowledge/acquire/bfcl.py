@@ -106,6 +106,17 @@ def judged_cases(entry_id: str, outcome: dict[str, Any], origin: Origin) -> list
     return [case for case in _cases(entry, calls, [origin] * len(calls), by_gold=False) if case.calls]
 
 
+def turns_passed(entry: data.Entry, outcome: dict[str, Any]) -> int:
+    """How many turns of a multi-turn run come before the first that says nothing good of itself.
+
+    Args:
+        entry: that was played.
+        outcome: the episode's, as the log keeps it.
+    """
+    found = _origins(entry, outcome["result"], outcome["mode"], Origin(), bool(outcome["over"]))
+    return sum(origin.success for origin in found)
+
+
 def _origins(
     entry: data.Entry, result: Sequence[Any], mode: Mode, origin: Origin, over: bool
 ) -> list[Origin]:

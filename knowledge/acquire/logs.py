@@ -92,6 +92,24 @@ def log_cases(logs: Sequence[Path], benchmark: str | None, say: Callable[[str], 
     Raises:
         ConfigurationError: no log of our tasks can be read, or they are of several benchmarks.
     """
+    wanted, chosen = chosen_logs(logs, benchmark, say)
+    left_out: Counter[str] = Counter()
+    cases = [case for name, log in sorted(chosen.items()) for case in _log(name, log, left_out, say)]
+    notes = [f"{count} samples left out: {reason}" for reason, count in left_out.most_common()]
+    if not cases:
+        raise ConfigurationError(f"The logs hold nothing to learn from. {'; '.join(notes) or 'No samples.'}")
+    card = logs_card(wanted, list(chosen.values()))
+    return Acquired(cases, card, siblings_of(wanted), by_class(wanted), notes)
+
+
+def chosen_logs(
+    logs: Sequence[Path], benchmark: str | None, say: Callable[[str], None]
+) -> tuple[str, dict[str, EvalLog]]:
+    """The benchmark, and the headers of its logs by their names.
+
+    Raises:
+        ConfigurationError: no log of our tasks can be read, or they are of several benchmarks.
+    """
     headers = dict(_headers(logs, say))
     held = sorted({_benchmark(log) for log in headers.values()})
     wanted = held[0] if len(held) == 1 and benchmark is None else benchmark
@@ -102,12 +120,7 @@ def log_cases(logs: Sequence[Path], benchmark: str | None, say: Callable[[str], 
             f"benchmarks found: {', '.join(held) or 'none'}. Choose one: "
             "kate knowledge build BENCHMARK --from-logs ..."
         )
-    left_out: Counter[str] = Counter()
-    cases = [case for name, log in sorted(chosen.items()) for case in _log(name, log, left_out, say)]
-    notes = [f"{count} samples left out: {reason}" for reason, count in left_out.most_common()]
-    if not cases:
-        raise ConfigurationError(f"The logs hold nothing to learn from. {'; '.join(notes) or 'No samples.'}")
-    return _acquired(str(wanted), list(chosen.values()), cases, notes)
+    return str(wanted), chosen
 
 
 def _headers(logs: Sequence[Path], say: Callable[[str], None]) -> Iterator[tuple[str, EvalLog]]:
@@ -138,23 +151,40 @@ def _benchmark(log: EvalLog) -> str:
 
 def _log(name: str, log: EvalLog, left_out: Counter[str], say: Callable[[str], None]) -> Iterator[Case]:
     """The cases of one log; what is wrong with its samples is counted."""
+    for sample in log_samples(name, log, say):
+        try:
+            yield from played_cases(*played_sample(name, log, sample))
+        except Exception as ex:  # a log may hold anything; one sample must not cost the others
+            left_out[str(ex)[:MAX_SHOWN] or type(ex).__name__] += 1
+
+
+def log_samples(
+    name: str, log: EvalLog, say: Callable[[str], None], events: bool = False
+) -> Iterator[EvalSample]:
+    """The samples of one log that is of the installed data, as far as it can be read.
+
+    Args:
+        name: of the log's file.
+        log: its header.
+        say: told why a log can't be used, or not to its end.
+        events: read the transcripts too.
+    """
     stale = _stale(log)
     if stale:
         say(f"Left out, of other data than what is installed ({stale}): {name}")
         return
-    samples = read_eval_log_samples(name, all_samples_required=False, exclude_fields={"events"})
+    left_out = set() if events else {"events"}
+    samples = read_eval_log_samples(
+        name, all_samples_required=False, resolve_attachments=events, exclude_fields=left_out
+    )
     while True:
         try:
-            sample = next(samples)
+            yield next(samples)
         except StopIteration:
             return
         except Exception as ex:  # a truncated file: what came before is good
             say(f"Broken off in the middle: {name} ({ex})")
             return
-        try:
-            yield from _sample(name, log, sample)
-        except Exception as ex:  # a log may hold anything; one sample must not cost the others
-            left_out[str(ex)[:MAX_SHOWN] or type(ex).__name__] += 1
 
 
 def _stale(log: EvalLog) -> str:
@@ -183,7 +213,12 @@ def _stale_bfcl(metadata: Mapping[str, Any]) -> str:
     return "" if metadata.get("data_hash") == bfcl_data.data_hash(played) else "data hash"
 
 
-def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:
+def played_sample(name: str, log: EvalLog, sample: EvalSample) -> tuple[Played, Origin]:
+    """A log's sample as it was played, and where it comes from.
+
+    Raises:
+        ValueError: it failed, or was not scored.
+    """
     if sample.error is not None:
         raise ValueError("the sample ended in an error")
     failure = sample.store.get(FAILURE_KEY)
@@ -208,18 +243,18 @@ def _sample(name: str, log: EvalLog, sample: EvalSample) -> list[Case]:
         epoch=sample.epoch,
         model=log.eval.model,
     )
-    return played_cases(played, origin)
+    return played, origin
 
 
-def _acquired(benchmark: str, logs: Sequence[EvalLog], cases: list[Case], notes: list[str]) -> Acquired:
+def logs_card(benchmark: str, logs: Sequence[EvalLog]) -> Card:
+    """The card of what is made of these logs."""
     metadata = [log.eval.metadata or {} for log in logs]
-    card = run_card(
+    return run_card(
         benchmark,
         [str(m.get("split")) for m in metadata],
         [c for m in metadata for c in m.get("category_hashes") or ()],
         [str(m.get("data_hash")) for m in metadata],
     )
-    return Acquired(cases, card, siblings_of(benchmark), by_class(benchmark), notes)
 
 
 def run_card(

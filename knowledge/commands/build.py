@@ -1,6 +1,5 @@
 """`kate knowledge build`: from gold or logs to a bank."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,21 +11,16 @@ import anyio
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kate_eval.errors import ConfigurationError, one_line, unknown
-from kate_eval.knowledge.commands.terminal import Folder, console
+from kate_eval.errors import ConfigurationError, unknown
+from kate_eval.knowledge.commands.models import model_arguments, named_model, read_price
+from kate_eval.knowledge.commands.terminal import INTERRUPTED, Folder, console
 
 if TYPE_CHECKING:
-    from inspect_ai.model import Model
-
     from kate_eval.knowledge.acquire.build import Asking, Built
     from kate_eval.knowledge.acquire.case import Acquired
     from kate_eval.knowledge.acquire.estimate import Estimate
     from kate_eval.knowledge.acquire.write import Tick
     from kate_eval.knowledge.embed import Embedder
-
-INTERRUPTED = 130
-"""The exit code that shells give a command ended by Ctrl-C."""
-PROVIDERS = "https://inspect.aisi.org.uk/providers.html"
 
 
 @click.command("build")
@@ -188,54 +182,13 @@ def _asking(options: dict[str, Any]) -> "Asking":
     config = GenerateConfig(
         **{k: v for k, v in settings.items() if v is not None}, cache=options["cache"] or None
     )
-    arguments = {name: _value(name, text) for name, text in map(_pair, options["model_args"])}
+    arguments = model_arguments(options["model_args"])
     models = {
-        form: _model(name, config=config, base_url=options["model_base_url"], **arguments)
+        form: named_model(name, config=config, base_url=options["model_base_url"], **arguments)
         for form, name in names.items()
         if name
     }
-    return Asking(models=models, retry_failed=options["retry_failed"], price=_price(options["price"]))
-
-
-def _model(name: str, **settings: Any) -> "Model":
-    from inspect_ai.model import get_model
-
-    try:
-        return get_model(name, **settings)
-    except Exception as ex:  # providers raise their own types
-        raise ConfigurationError(
-            f"The model {name!r} can't be used: {one_line(ex).rstrip('.')}. "
-            f"What its provider needs: {PROVIDERS}"
-        ) from ex
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise ConfigurationError(f"-M {text}: write it as NAME=VALUE")
-    return name, value
-
-
-def _value(name: str, text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as ex:
-        said = " ".join(str(ex).split())
-        raise ConfigurationError(f"-M {name}={text}: it is no YAML value: {said}") from ex
-
-
-def _price(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        [read, written] = (float(part) for part in text.split(","))
-        if not (0 <= read < math.inf and 0 <= written < math.inf):
-            raise ValueError("a price is a number from 0")
-    except ValueError as ex:
-        raise ConfigurationError(f"--price {text}: write dollars per million tokens as IN,OUT (2,8)") from ex
-    return read, written
+    return Asking(models=models, retry_failed=options["retry_failed"], price=read_price(options["price"]))
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def test_a_crash_while_writing_leaves_the_old_bank(
     fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_bank(dense(10), tmp_path / "b")
-    real, count = module._write, 0
+    real, count = module.write_whole, 0
 
     def crash(path: Path, data: bytes) -> None:
         nonlocal count
@@ -96,11 +96,11 @@ def test_a_crash_while_writing_leaves_the_old_bank(
             raise OSError("No space left on device")
         real(path, data)
 
-    monkeypatch.setattr(module, "_write", crash)
+    monkeypatch.setattr(module, "write_whole", crash)
     with pytest.raises(OSError, match="No space"):
         save_bank(dense(20), tmp_path / "b")
     assert len(load_bank(tmp_path / "b").items) == 10
-    monkeypatch.setattr(module, "_write", real)
+    monkeypatch.setattr(module, "write_whole", real)
     save_bank(dense(20), tmp_path / "b")
     assert len(load_bank(tmp_path / "b").items) == 20
     assert len(list((tmp_path / "b").glob("items-*"))) == 1

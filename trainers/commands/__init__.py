@@ -3,7 +3,9 @@
 import click
 
 from kate_eval.trainers.commands.environment import setup
+from kate_eval.trainers.commands.rows import rows
 from kate_eval.trainers.commands.sft import sft
+from kate_eval.trainers.commands.show import show
 
 
 @click.group()
@@ -11,5 +13,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (setup, sft):
+for _command in (setup, rows, show, sft):
     train.add_command(_command)

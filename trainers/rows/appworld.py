@@ -50,7 +50,8 @@ def gold(split: str, categories: Sequence[str], mode: str, limit: int | None = N
         engine=ENGINE,
         license=LICENSES[world],
     )
-    return Gold(card, MODE, tuple(usable[:limit]), play_one, min(AT_ONCE, session_limit()), tuple(notes))
+    clusters = {task_id: data.scenario_of(task_id) for task_id in usable[:limit]}
+    return Gold(card, MODE, clusters, play_one, min(AT_ONCE, session_limit()), tuple(notes))
 
 
 async def play_task(world: str, task: data.AppTask, codes: Sequence[str], injection: Injection) -> Played:

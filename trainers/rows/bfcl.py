@@ -55,7 +55,8 @@ def gold(split: str, categories: Sequence[str], mode: str, limit: int | None = N
         engine=ENGINE,
         license=LICENSE,
     )
-    return Gold(card, mode, tuple(entry.id for entry in entries), play_one, at_once=1, notes=tuple(notes))
+    clusters = {entry.id: entry.cluster for entry in entries}
+    return Gold(card, mode, clusters, play_one, notes=tuple(notes))
 
 
 async def play_entry(entry: data.Entry, mode: Mode, injection: Injection) -> Played:

@@ -1,6 +1,6 @@
 """Where gold rows come from: a benchmark's entries, and how each is played with or without knowledge."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from kate_eval.episode import Episode
@@ -34,15 +34,20 @@ class Gold:
     Attributes:
         card: benchmark, split, categories, data hash, engine and licence.
         mode: how answers act.
-        entries: ids, in order.
-        play: plays one entry; None where its gold can't be played.
+        clusters: entry -> the scenario that it varies, in order.
+        play: plays one entry.
         at_once: entries that may be played side by side.
         notes: what was left out.
     """
 
     card: Card
     mode: str
-    entries: tuple[str, ...]
-    play: Callable[[str, Injection], Awaitable[Played | None]]
+    clusters: Mapping[str, str]
+    play: Callable[[str, Injection], Awaitable[Played]]
     at_once: int = 1
     notes: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Ids of the entries, in order."""
+        return tuple(self.clusters)

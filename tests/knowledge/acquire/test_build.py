@@ -300,7 +300,7 @@ def test_a_first_write_that_failed_does_not_lock_the_folder(
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "_write", full)
+        patch.setattr(folder, "write_whole", full)
         with pytest.raises(OSError, match="No space"):
             made(tmp_path / "b", writer(), "summary")
     again = writer()

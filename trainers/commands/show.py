@@ -1,0 +1,81 @@
+"""`kate train show`: what is in a folder of rows, and one of them as the model is shown it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.rule import Rule
+from rich.table import Table
+
+from kate_eval.errors import unknown
+from kate_eval.knowledge.commands.terminal import Folder, console
+
+if TYPE_CHECKING:
+    from kate_eval.trainers.row import Row
+    from kate_eval.trainers.rows.card import RowsCard
+
+IDS = 10
+"""Rows that are listed."""
+
+
+@click.command("show")
+@click.argument("folder", type=Folder)
+@click.argument("row", required=False)
+@click.option("--tools", is_flag=True, help="Also the tools that the row offers, in full.")
+def show(folder: Path, row: str | None, tools: bool) -> None:
+    """What is in FOLDER; with the id of a ROW (or a part of it), that row."""
+    from kate_eval.trainers.rows.folder import load_rows
+
+    held = load_rows(folder)
+    every = [*held.train, *held.held_out]
+    if row is None:
+        show_card(held.card, folder)
+        console.print(f"For instance: {', '.join(one.id for one in every[:3])}")
+        return
+    found = next((one for one in every if one.id == row), None)
+    near = [one for one in every if row in one.id]
+    found = near[0] if found is None and len(near) == 1 else found
+    if found is None:
+        ids = [one.id for one in near or every][:IDS]
+        raise unknown("row", row, ids, f"See: kate train show {folder}")
+    _show_row(found, tools)
+
+
+def show_card(card: "RowsCard", folder: Path) -> None:
+    """Print a card, with the histogram of the rows' lengths."""
+    from kate_eval.trainers.rows.card import described, histogram
+
+    if card.leaked:
+        console.print("LEAKED: made from test entries; no score on them means anything.", style="bold red")
+    table = Table(str(folder), "", show_header=True, box=None, pad_edge=False)
+    for name, value in described(card).items():
+        table.add_row(name, str(value))
+    console.print(table)
+    if card.tokens is not None:
+        console.print(f"\nTokens a row ({card.tokens.counted_by})\n{histogram(card.tokens.histogram)}")
+
+
+def _show_row(row: "Row", tools: bool) -> None:
+    said = row.model_dump(mode="python", exclude={"messages", "tools", "completion"})
+    for name, value in said.items():
+        if value not in ("", (), {}):
+            console.print(f"{name}: {value}")
+    names = [str(tool["function"]["name"]) for tool in row.tools]
+    console.print(
+        f"tools: {json.dumps(row.tools, indent=1, ensure_ascii=False) if tools else ', '.join(names)}"
+    )
+    for message in row.messages:
+        _show_message(str(message["role"]), message)
+    _show_message("assistant, to learn", row.completion)
+
+
+def _show_message(title: str, message: dict[str, Any]) -> None:
+    console.print(Rule(title, align="left"))
+    if message.get("reasoning_content"):
+        console.print(f"(reasoning) {message['reasoning_content']}")
+    content = message.get("content")
+    if content:
+        console.print(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False))
+    for call in message.get("tool_calls") or ():
+        console.print(f"-> {call['function']['name']} {call['function']['arguments']}")
