@@ -3,6 +3,7 @@
 import click
 
 from kate_eval.trainers.commands.environment import setup
+from kate_eval.trainers.commands.export import export
 from kate_eval.trainers.commands.rows import rows
 from kate_eval.trainers.commands.sft import sft
 from kate_eval.trainers.commands.show import show
@@ -13,5 +14,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (setup, rows, show, sft):
+for _command in (setup, rows, show, sft, export):
     train.add_command(_command)
