@@ -192,7 +192,7 @@ def launch(parameters: ExportParameters) -> str:
 export RAY_ADDRESS=${{RAY_ADDRESS:-auto}}"""
     )
     return f"""#!/usr/bin/env bash
-# Trains {shlex.quote(parameters.base)} with verl. Every node needs an environment with it, vLLM and kate-eval:
+# Trains {shlex.quote(parameters.base)} with verl. Every node needs an environment with all of these:
 #   pip install verl=={VERSION} vllm kate-eval && kate bfcl setup
 # AppWorld's rows also need `kate appworld setup` on every node.
 {first}
