@@ -65,6 +65,9 @@ GRPO = {
 }
 
 
+KATE = str(Path(sys.executable).with_name("kate"))
+
+
 def say(line: str) -> None:
     """A line of progress."""
     print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True)
@@ -73,7 +76,7 @@ def say(line: str) -> None:
 def kate(*arguments: str) -> None:
     """Run a command of ours; its output is shown."""
     say("kate " + " ".join(arguments))
-    subprocess.run([sys.executable, "-m", "kate_eval.cli", *arguments], check=True)
+    subprocess.run([KATE, *arguments], check=True)
 
 
 def make_rows(out: Path) -> None:
@@ -150,9 +153,9 @@ def rescore(out: Path, size: Size, env: str | None) -> None:
         "--port",
         "8431",
     ]
-    command = [sys.executable, "-m", "kate_eval.cli", "rescore", str(out / "seed-0/rl"), *told]
+    command = [KATE, "rescore", str(out / "seed-0/rl"), *told]
     command += ["--tasks", "bfcl", "--solvers", "baseline,kate", *(("--env", env) if env else ())]
-    say(" ".join(command[2:]))
+    say(" ".join(command[1:]))
     subprocess.run([*command, "--", "--max-model-len", "8192"], check=True, env={**os.environ, **SMALL})
 
 

@@ -147,10 +147,10 @@ def _text(
     lines = [
         f"# Mechanism check, {datetime.now(UTC).date().isoformat()}",
         "",
-        f"A model of {base['parameters']:,} parameters, from scratch on BFCL's training half (multi_turn_base), "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Accuracy is that of single steps of the test "
-        f"half, given gold's steps before them: {len(rows)} steps of {scenarios} scenarios, the calls exactly "
-        "gold's, in percent. It says that the parts work together, and nothing about real models.",
+        f"A model of {base['parameters']:,} parameters, from scratch on multi_turn_base's training half, "
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Accuracy is of single steps of the test "
+        f"half, given gold's steps before them: {len(rows)} steps of {scenarios} scenarios, exactly "
+        "gold's calls, in percent. It says that the parts work together, and nothing about real models.",
         "",
         "| what should come out | before | after | difference | came out |",
         "|---|---|---|---|---|",
