@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.mechanism.run import FULL, QUICK, check
+from mechanism.run import FULL, QUICK, check
 
 
 def main() -> None:

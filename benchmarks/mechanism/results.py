@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.mechanism.measure import Answered, accuracy, difference
 from kate_eval.stats import Estimate
 from kate_eval.trainers.checkpoint.card import versions
 from kate_eval.trainers.row import Row
+from mechanism.measure import Answered, accuracy, difference
 
 Curve = list[tuple[int, float]]
 Values = dict[str, float]

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mechanism.base import make_base
-from benchmarks.mechanism.measure import answer
-from benchmarks.mechanism.results import Seed, measured, write_results
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows.folder import load_rows
+from mechanism.base import make_base
+from mechanism.measure import answer
+from mechanism.results import Seed, measured, write_results
 
 
 @dataclass(frozen=True)

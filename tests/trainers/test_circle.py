@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from mechanism.run import Size, check
 
-from benchmarks.mechanism.run import Size, check
 from kate_eval.trainers.checkpoint import load_card
 
 pytestmark = [pytest.mark.train, pytest.mark.server]
