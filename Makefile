@@ -10,7 +10,7 @@ MINILM := .venv-minilm
 TRAIN := .venv-train
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks check parity test-vllm test-train minilm bench official lock typed clean
+.PHONY: demo test slow attacks check parity test-vllm test-train test-train-vllm minilm bench official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
@@ -28,10 +28,13 @@ parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official
 	$(BIN)/python -m pytest -m parity -s
 
 test-vllm: $(VENV)/.dev $(VENV)/.mini $(SERVER)/.done ## A real vLLM server on CPU, with a tiny checkpoint trained for it
-	$(BIN)/python -m pytest -m server -s
+	$(BIN)/python -m pytest -m "server and not train" -s
 
 test-train: $(TRAIN)/.done $(VENV)/.mini ## Real training steps on a tiny model, and what they leave
-	$(TRAIN)/bin/python -m pytest -m train
+	$(TRAIN)/bin/python -m pytest -m "train and not server"
+
+test-train-vllm: $(TRAIN)/.done $(VENV)/.mini $(SERVER)/.done ## What is trained is what a real server shows and serves
+	$(TRAIN)/bin/python -m pytest -m "train and server" -s
 
 minilm: $(MINILM)/.done ## The method's own embedder, with its real weights
 	$(MINILM)/bin/python -m pytest -m minilm

@@ -31,6 +31,10 @@ class LeakageError(BankError):
     """The entry under evaluation, or its sibling, is in the bank."""
 
 
+class RowsError(KateError):
+    """Training rows are missing, corrupt, of another schema, or can't be made."""
+
+
 class EndpointError(KateError):
     """The model endpoint gave something that can't be used (not: a bad answer)."""
 
@@ -41,6 +45,10 @@ class InstallationError(KateError):
 
 class ServerError(KateError):
     """A model server of ours could not be started, or died."""
+
+
+class TrainingError(KateError):
+    """A training run can't start or go on: its base model, configuration, machine or numbers."""
 
 
 class EngineError(KateError):

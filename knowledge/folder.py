@@ -88,23 +88,23 @@ def commit(bank: Bank, folder: Path) -> Bank:
     """Write a bank, by its only writer (`writing`)."""
     data = item_lines(bank.items)
     items_file = f"items-{bank.card.items_hash}.jsonl"
-    _write(folder / items_file, data)
+    write_whole(folder / items_file, data)
     embeddings_file = ""
     if bank.vectors is not None:
         buffer = io.BytesIO()
         np.save(buffer, bank.vectors, allow_pickle=False)
         embeddings_file = f"embeddings-{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.npy"
-        _write(folder / embeddings_file, buffer.getvalue())
+        write_whole(folder / embeddings_file, buffer.getvalue())
     card = bank.card.model_copy(update={"items_file": items_file, "embeddings_file": embeddings_file})
-    _write(folder / "README.md", readme(card).encode())
-    _write(folder / CARD, (card.model_dump_json(indent=2) + "\n").encode())
+    write_whole(folder / "README.md", readme(card).encode())
+    write_whole(folder / CARD, (card.model_dump_json(indent=2) + "\n").encode())
     for old in [*folder.glob("items-*.jsonl"), *folder.glob("embeddings-*.npy")]:
         if old.name not in (items_file, embeddings_file):
             old.unlink(missing_ok=True)
     return replace(bank, card=card, folder=folder)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all, also after a power cut."""
     aside = path.with_name(f".{path.name}.partial")
     with aside.open("wb") as file:

@@ -6,6 +6,7 @@ one schema for `datasets`; a call's arguments are JSON text in them, as in the c
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -24,7 +25,7 @@ from kate_eval.knowledge.item import Origin
 Json = dict[str, Any]
 SCHEMA: Literal[1] = 1
 """Version of the row format. A reader refuses any other."""
-MAX_DEPTH = 100
+ROLES = ("system", "user", "assistant", "tool")
 
 
 class Row(BaseModel):
@@ -63,7 +64,8 @@ class Row(BaseModel):
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value)
+            # The rows of a turn, and of most entries, offer the same tools: they are read once, and shared.
+            return _read_tools(value) if info.field_name == "tools" else json.loads(value)
         except (ValueError, RecursionError) as ex:
             raise ValueError(f"no JSON: {ex}") from ex
 
@@ -75,7 +77,10 @@ class Row(BaseModel):
     def _check(self) -> Self:
         if self.completion.get("role") != "assistant":
             raise ValueError("completion: its role is not assistant")
-        offered = {tool["function"]["name"] for tool in self.tools}
+        for number, message in enumerate(self.messages, start=1):
+            if message.get("role") not in ROLES:
+                raise ValueError(f"messages: message {number} has the role {message.get('role')!r}")
+        offered = {_tool_name(tool) for tool in self.tools}
         for call in self.calls:
             if self.mode == "fc" and self.kind == "step" and call.name not in offered:
                 raise ValueError(
@@ -93,13 +98,26 @@ class Row(BaseModel):
         return tuple(map(read_call, self.completion.get("tool_calls") or ()))
 
 
+@lru_cache(maxsize=1024)
+def _read_tools(text: str) -> Any:
+    return json.loads(text)
+
+
+def _tool_name(tool: Json) -> str:
+    function = tool.get("function")
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise ValueError("tools: a tool without a function name")
+    name: str = function["name"]
+    return name
+
+
 def read_call(written: Mapping[str, Any]) -> Call:
     """A tool call of the chat completions API.
 
     Raises:
         ValueError: it has no name, or its arguments are no JSON object.
     """
-    function = written.get("function")
+    function = written.get("function") if isinstance(written, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise ValueError("completion: a tool call without a function name")
     arguments = function.get("arguments")

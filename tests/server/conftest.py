@@ -33,6 +33,8 @@ MAKING, STARTING = 900, 300
 CONTEXT = 32768
 CHAT = (
     *("--max-model-len", str(CONTEXT)),
+    # Tests of rendering bring templates of their own.
+    "--trust-request-chat-template",
     # The checkpoint would fill its answer with blanks wherever a schema lets it.
     *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
 )
