@@ -233,7 +233,7 @@ def test_a_killed_engine_ends_its_sessions_and_is_started_again(
     engine.kill()
     # First: a session may answer once more in the moment before the system ends it.
     assert soon(lambda: not any(psutil.pid_exists(pid) for pid in pids))
-    with pytest.raises(EngineError, match="has ended|connection .* broke"):
+    with pytest.raises(EngineError, match=r"has ended|connection .* broke"):
         player.run("print(1)")
     assert soon(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
     assert open_player(tasks[0].id).run("print(1)") == "1\n"
