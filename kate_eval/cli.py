@@ -20,6 +20,7 @@ from kate_eval.errors import KateError
 from kate_eval.grid.commands import grid
 from kate_eval.knowledge.commands import knowledge
 from kate_eval.trainers.commands import train
+from kate_eval.trainers.commands.rescore import rescore
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.probe.needs import Need
@@ -51,6 +52,7 @@ main.add_command(appworld)
 main.add_command(grid)
 main.add_command(knowledge)
 main.add_command(serve)
+main.add_command(rescore)
 main.add_command(train)
 
 
