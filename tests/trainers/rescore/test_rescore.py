@@ -1,4 +1,4 @@
-"""A checkpoint and its base play the same samples; what is there isn't played again; the card gets the scores."""
+"""A checkpoint and its base play the same samples, once; the card gets the scores."""
 
 import json
 from collections.abc import Iterator
