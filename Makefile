@@ -56,7 +56,7 @@ bench: $(VENV)/.dev ## Speed against the official harness and inspect_evals, sid
 # The packages as Python sees them (folders mapped into kate_eval, the engine's side apart), for the type checker.
 typed:
 	rm -rf build/typed && mkdir -p build/typed/kate_eval/appworld
-	for path in kate_eval/* tasks solvers knowledge trainers; do \
+	for path in kate_eval/* tasks solvers knowledge trainers grids; do \
 		test $$path = kate_eval/appworld || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/; done
 	for path in kate_eval/appworld/*; do \
 		test $$path = $(ENGINE) || ln -s "$(CURDIR)/$$path" build/typed/kate_eval/appworld/; done

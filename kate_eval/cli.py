@@ -17,8 +17,10 @@ from kate_eval.appworld.commands import appworld
 from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
+from kate_eval.grid.commands import grid
 from kate_eval.knowledge.commands import knowledge
 from kate_eval.trainers.commands import train
+from kate_eval.trainers.commands.rescore import rescore
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.probe.needs import Need
@@ -47,8 +49,10 @@ def main() -> None:
 
 
 main.add_command(appworld)
+main.add_command(grid)
 main.add_command(knowledge)
 main.add_command(serve)
+main.add_command(rescore)
 main.add_command(train)
 
 
