@@ -8,17 +8,18 @@ OFFICIAL := .venv-official
 SERVER := .venv-vllm
 MINILM := .venv-minilm
 TRAIN := .venv-train
+VERL := .venv-verl
 DOCS := .venv-docs
 INSTALL_CHROMIUM := apt-get update -qq && apt-get install -y --no-install-recommends chromium chromium-driver fonts-dejavu-core
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks browser check parity test-vllm test-train test-train-vllm minilm bench docs official lock typed clean
+.PHONY: demo test slow attacks browser check parity test-vllm test-train test-train-vllm test-verl minilm bench docs official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
 
 test: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The suite but for what has a target of its own
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not attacks and not browser and not server and not minilm and not train"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not (slow or attacks or browser or server or minilm or train or verl)"
 
 attacks: $(VENV)/.dev $(VENV)/.mini ## What a model's code may try on AppWorld's engine, and what every kind of end leaves
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m attacks
@@ -39,6 +40,9 @@ test-vllm: $(VENV)/.dev $(VENV)/.mini $(SERVER)/.done ## A real vLLM server on C
 
 test-train: $(TRAIN)/.done $(VENV)/.mini ## Real training steps on a tiny model, and what they leave
 	$(TRAIN)/bin/python -m pytest -m "train and not server"
+
+test-verl: $(VERL)/.done ## An export, loaded and played by verl's own classes
+	$(VERL)/bin/python -m pytest -m verl
 
 test-train-vllm: $(TRAIN)/.done $(VENV)/.mini $(SERVER)/.done ## What is trained is what a real server shows and serves
 	$(TRAIN)/bin/python -m pytest -m "train and server" -s
@@ -126,6 +130,15 @@ $(DOCS)/.done: requirements/docs.txt
 	$(DOCS)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/docs.txt
 	touch $@
 
+# torch must be its CPU build, as above.
+$(VERL)/.done: requirements/dev.txt trainers/export/cpu.txt pyproject.toml kate_eval/bfcl/requirements.txt
+	test -x $(VERL)/bin/python || $(PYTHON) -m venv $(VERL)
+	$(VERL)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	$(VERL)/bin/python -m pip install --quiet --no-deps -r trainers/export/cpu.txt
+	$(VERL)/bin/python -m pip install --quiet --no-deps --editable .
+	$(VERL)/bin/kate bfcl setup
+	touch $@
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock"
 lock: $(VENV)/.dev ## Renew the pinned requirements
@@ -137,4 +150,4 @@ lock: $(VENV)/.dev ## Renew the pinned requirements
 	$(LOCK) requirements/appworld.in -o kate_eval/appworld/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) $(TRAIN) $(DOCS) build dist .bench
+	rm -rf $(VENV) $(OFFICIAL) $(SERVER) $(MINILM) $(TRAIN) $(VERL) $(DOCS) build dist .bench

@@ -19,6 +19,7 @@ from kate_eval.grid.commands import grid
 from kate_eval.knowledge.commands import knowledge
 from kate_eval.trainers.commands import train
 from kate_eval.report.command import report
+from kate_eval.trainers.commands.rescore import rescore
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.probe.needs import Need
@@ -53,6 +54,7 @@ main.add_command(grid)
 main.add_command(knowledge)
 main.add_command(report)
 main.add_command(serve)
+main.add_command(rescore)
 main.add_command(train)
 
 

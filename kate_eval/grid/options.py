@@ -19,6 +19,11 @@ class Options(BaseModel):
     """Where all models are served."""
     model_args: tuple[str, ...] = ()
     """NAME=VALUE, of every model."""
+    model_facts: dict[str, dict[str, str]] = {}
+    """Model -> what its name doesn't say about it, such as its weights' hash: a row is played again when it
+    has changed, and it stands in the log."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Of each answer; None: the task's own."""
     log_dir: Path
     world: Literal["real", "mini"] = "real"
     """Of AppWorld's cells."""

@@ -90,9 +90,12 @@ def renewed(plan: Plan) -> Plan:
     _require_forms(plan)
     data = {_task_of(row): make_task(row.cell, None) for row in plan.rows}
 
+    facts = plan.options.model_facts
+
     def depends(row: Row) -> dict[str, str]:
         task = data[_task_of(row)]
-        return {
+        told = {f"model: {name}": fact for name, fact in facts.get(row.model_name, {}).items()}
+        return told | {
             "bank": bank_hash(row.cell, cards, plan.options),
             "data": str((task.metadata or {}).get("data_hash", "")),
             "prompts": prompts_hash(),

@@ -77,6 +77,7 @@ def run_missing(plan: Plan, display: str, say: Say) -> None:
                 max_tasks=options.max_tasks,
                 max_samples=options.max_samples,
                 max_connections=options.max_connections,
+                max_tokens=options.max_tokens,
                 retry_attempts=options.retries,
                 retry_on_error=SAMPLE_RETRIES,
                 # A row with a failed sample is not finished; its other samples are played and kept.

@@ -1,8 +1,9 @@
-"""`kate train`: rows, trainers, export. A file for each kind of command; heavy imports happen inside them."""
+"""`kate train ...`: a file for each command. Heavy imports happen inside the commands."""
 
 import click
 
 from kate_eval.trainers.commands.environment import setup
+from kate_eval.trainers.commands.export import export
 from kate_eval.trainers.commands.grpo import grpo
 from kate_eval.trainers.commands.rollouts import rollouts
 from kate_eval.trainers.commands.rows import rows
@@ -15,5 +16,5 @@ def train() -> None:
     """Training data, trainers and checkpoints."""
 
 
-for _command in (grpo, rollouts, rows, setup, sft, show):
+for _command in (setup, rows, show, sft, grpo, rollouts, export):
     train.add_command(_command)

@@ -1,0 +1,179 @@
+"""The check with a user's commands: rows, a small base, SFT, GRPO, steps of the test half, rescore.
+
+Runs in the trainers' environment. What is there already is not made again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kate_eval.trainers.row import Row
+from kate_eval.trainers.rows.folder import load_rows
+from mechanism.base import make_base
+from mechanism.measure import answer
+from mechanism.results import Seed, measured, write_results
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is trained and asked."""
+
+    seeds: int
+    base_steps: int
+    sft_epochs: float
+    rl_steps: int
+    test_steps: int
+    """Steps of the test half that are asked, spread over it."""
+    candidates: int
+    rescored: int
+    """Test entries of each category that are played whole."""
+
+
+QUICK = Size(1, 500, 1.0, 12, 150, 8, 1)
+FULL = Size(3, 1500, 2.0, 40, 559, 8, 5)
+ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
+EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
+SFT = {
+    "learning_rate": 5e-4,
+    "batch_size": 8,
+    "accumulation": 1,
+    "max_length": 900,
+    "exact_rows": 0,
+    "threads": 2,
+}
+GRPO = {
+    "reward": "step_exact",
+    "learning_rate": 1e-4,
+    "prompts": 8,
+    "generations": 8,
+    "batch_size": 8,
+    "answer_tokens": 64,
+    "completion_tokens": 64,
+    "context_tokens": 964,
+    "sample_batch": 64,
+    "eval_rows": 0,
+    "threads": 2,
+}
+
+
+KATE = str(Path(sys.executable).with_name("kate"))
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True)
+
+
+def kate(*arguments: str) -> None:
+    """Run a command of ours; its output is shown."""
+    say("kate " + " ".join(arguments))
+    subprocess.run([KATE, *arguments], check=True)
+
+
+def make_rows(out: Path) -> None:
+    """The training half with knowledge; the test half with and without: the training half's, too."""
+    for name, told in {
+        "rows": ("--split", "train", *ROWS),
+        "test-knowledge": ("--split", "test", "--allow-leakage", *ROWS, *EVERY),
+        "test-plain": ("--split", "test", "--allow-leakage", *ROWS[:2], "--held-out", "0"),
+    }.items():
+        if not (out / name / "card.json").is_file():
+            kate("train", "rows", "bfcl", *told, "-o", str(out / name))
+
+
+def train(name: str, out: Path, base: Path, parameters: dict[str, Any]) -> Path:
+    """Run a trainer; it says itself if its checkpoint is there."""
+    folder = out / name
+    config = out / f"{name}.json"
+    config.write_text(json.dumps(parameters))
+    trainer = "grpo" if name == "rl" else "sft"
+    rows = out.parent / "rows"
+    kate(
+        "train", trainer, "--rows", str(rows), "--base", str(base), "-o", str(folder), "--config", str(config)
+    )
+    return folder
+
+
+def test_steps(folder: Path, count: int) -> dict[str, Row]:
+    """Steps with calls, at even distances: place in the benchmark -> row."""
+    rows = [row for row in load_rows(folder).train if row.calls]
+    count = min(count, len(rows))
+    chosen = [rows[place * len(rows) // count] for place in range(count)]
+    return {f"{row.entry}/{row.turn}/{row.step}": row for row in chosen}
+
+
+def run_seed(out: Path, seed: int, size: Size) -> Seed:
+    """Train and measure with one seed."""
+    folder = out / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / "measured.json"
+    if known.is_file():
+        return Seed.read(known)
+    learnt = load_rows(out / "rows").train
+    described = make_base(learnt, folder / "base", size.base_steps, seed, say)
+    sft = train("sft", folder, folder / "base", SFT | {"epochs": size.sft_epochs, "seed": seed})
+    rl = train("rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
+    answers: dict[str, dict[str, Any]] = {}
+    for checkpoint in (sft, rl):
+        for shown in ("knowledge", "plain"):
+            rows = test_steps(out / f"test-{shown}", size.test_steps)
+            say(f"Asking {checkpoint.name} for {len(rows)} steps of the test half, {shown}")
+            drawn = size.candidates if shown == "knowledge" else 0
+            found = answer(checkpoint, list(rows.values()), drawn, seed)
+            answers[f"{checkpoint.name}, {shown}"] = measured(found)
+    result = Seed(seed, described, curves(sft), curves(rl), answers)
+    known.write_text(json.dumps(asdict(result)))
+    return result
+
+
+def curves(checkpoint: Path) -> dict[str, list[tuple[int, float]]]:
+    """What the trainer noted on the way."""
+    found: dict[str, list[tuple[int, float]]] = json.loads((checkpoint / "card.json").read_text())["curves"]
+    return found
+
+
+def rescore(out: Path, size: Size, env: str | None) -> None:
+    """Serve the first seed's last checkpoint with real vLLM and play whole entries."""
+    told = [
+        "--limit",
+        str(size.rescored),
+        "--max-tokens",
+        "64",
+        "--log-dir",
+        str(out / "logs"),
+        "--port",
+        "8431",
+    ]
+    command = [KATE, "rescore", str(out / "seed-0/rl"), *told]
+    command += ["--tasks", "bfcl", "--solvers", "baseline,kate", *(("--env", env) if env else ())]
+    say(" ".join(command[1:]))
+    subprocess.run([*command, "--", "--max-model-len", "8192"], check=True, env={**os.environ, **SMALL})
+
+
+SMALL = {"VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")}
+
+
+def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -> None:
+    """Do all of it.
+
+    Args:
+        out: folder for all that is made.
+        size: how much.
+        vllm: an environment with vLLM, as for kate serve --env.
+        served: whether a real server plays whole entries, too.
+    """
+    out = out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    make_rows(out)
+    rows = test_steps(out / "test-knowledge", size.test_steps)
+    seeds = [run_seed(out, seed, size) for seed in range(size.seeds)]
+    if served:
+        rescore(out, size, vllm)
+    write_results(out, seeds, rows, asdict(size), time.monotonic() - began)
+    say(f"Written: {out / 'README.md'}, {out / 'mechanism.png'}")

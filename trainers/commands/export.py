@@ -1,0 +1,29 @@
+"""`kate train export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kate_eval.trainers.commands.fields import field_options
+from kate_eval.trainers.commands.terminal import say
+from kate_eval.trainers.export.parameters import ExportParameters
+
+
+@click.command()
+@field_options(ExportParameters)
+def export(configs: tuple[Path, ...], **given: Any) -> None:
+    """Write rows, configuration and a launch script for verl, which trains on many nodes."""
+    from kate_eval.trainers.environment import require
+    from kate_eval.trainers.parameters import read_parameters
+
+    parameters = read_parameters(ExportParameters, configs, given)
+    require(say)
+    from kate_eval.trainers.base_model import load_renderer
+    from kate_eval.trainers.export.verl import export_verl
+    from kate_eval.trainers.rows.folder import load_rows
+
+    starts = export_verl(load_rows(parameters.rows), load_renderer(parameters.base), parameters)
+    for part, chosen in starts.items():
+        say(f"{part}: {chosen}")
+    say(f"Written: {parameters.output}. On the first node: {parameters.output / 'launch.sh'}")

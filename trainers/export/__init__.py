@@ -1,0 +1,1 @@
+"""Rows for trainers that bring an engine of their own: verl, for many nodes."""

@@ -1,0 +1,123 @@
+"""What a folder holds that is to be scored, and the servers that serve it and its base.
+
+An adapter and its base are served by one server; a model with all its weights and its base, one after
+the other.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from kate_eval.errors import ConfigurationError
+from kate_eval.trainers.checkpoint import CheckpointCard, load_card
+from kate_eval.trainers.checkpoint.card import CARD
+from kate_eval.trainers.checkpoint.folder import weights_hash
+
+CONFIG, ADAPTER = "config.json", "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model on disk.
+
+    Attributes:
+        folder: where it is.
+        base: what it was trained on: a hub name or a folder; None where nothing tells.
+        adapter: whether it is a LoRA adapter of the base.
+        card: how it came to be; None for a model that isn't of ours.
+        hash: of its weights.
+    """
+
+    folder: Path
+    base: str | None
+    adapter: bool
+    card: CheckpointCard | None
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """As it is served."""
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Service:
+    """One server with the models that are asked of it.
+
+    Attributes:
+        model: whose weights it loads: a hub name or a folder.
+        served: the name it has there.
+        adapters: folders of adapters it serves beside it.
+        plays: names of the models that play, and what their names don't say about them.
+    """
+
+    model: str
+    served: str
+    adapters: tuple[Path, ...]
+    plays: dict[str, dict[str, str]]
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """What a folder holds.
+
+    Raises:
+        ConfigurationError: no model and no adapter.
+        TrainingError: its card can't be read.
+    """
+    folder = folder.expanduser().resolve()
+    adapter = (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
+    if not adapter and not (folder / CONFIG).is_file():
+        raise ConfigurationError(
+            f"{folder} holds no model: neither {CONFIG} nor {ADAPTER} is there. "
+            "Train one: kate train sft --help"
+        )
+    card = load_card(folder) if (folder / CARD).is_file() else None
+    base = card.base if card is not None else None
+    if adapter and base is None:
+        told = json.loads((folder / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
+        base = str(told) if told else None
+    if adapter and base is None:
+        raise ConfigurationError(f"{folder / ADAPTER} names no base model: add base_model_name_or_path")
+    return Checkpoint(folder, base, adapter, card, weights_hash(folder))
+
+
+def services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
+    """The servers to start, one after the other.
+
+    Args:
+        checkpoint: that is to be scored.
+        beside_base: whether its base plays too.
+    """
+    own = {checkpoint.name: facts(checkpoint)}
+    base = checkpoint.base if beside_base else None
+    if checkpoint.adapter:
+        assert checkpoint.base is not None
+        served = _distinct(checkpoint.base, checkpoint.name)
+        plays = ({served: {"weights": "base"}} if base else {}) | own
+        return [Service(_place(checkpoint.base), served, (checkpoint.folder,), plays)]
+    found = [Service(str(checkpoint.folder), checkpoint.name, (), own)]
+    if base is not None:
+        served = _distinct(base, checkpoint.name)
+        found.insert(0, Service(_place(base), served, (), {served: {"weights": "base"}}))
+    return found
+
+
+def facts(checkpoint: Checkpoint) -> dict[str, str]:
+    """What a log must say about a checkpoint beside its name."""
+    card = checkpoint.card
+    told = {"weights": checkpoint.hash}
+    if card is not None:
+        told |= {"trainer": card.trainer, "base": card.base, "rows": card.rows_hash}
+    return told
+
+
+def _place(base: str) -> str:
+    """A folder in full: a checkpoint keeps its base as it was given."""
+    path = Path(base).expanduser()
+    return str(path.resolve()) if path.is_dir() else base
+
+
+def _distinct(base: str, other: str) -> str:
+    """The name that a base is served under; another one than the checkpoint's."""
+    name = Path(base).name if Path(base).expanduser().is_dir() else base
+    return f"base-{name}" if name == other else name
