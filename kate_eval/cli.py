@@ -10,15 +10,15 @@ from rich.console import Console
 
 from kate_eval import __version__
 from kate_eval.appworld.commands import appworld
-from kate_eval.compare.command import compare
 from kate_eval.bfcl.commands import bfcl
+from kate_eval.compare.command import compare
 from kate_eval.endpoints.probe.command import probe_command
 from kate_eval.endpoints.serve.commands import serve
 from kate_eval.errors import KateError
 from kate_eval.grid.commands import grid
 from kate_eval.knowledge.commands import knowledge
-from kate_eval.trainers.commands import train
 from kate_eval.report.command import report
+from kate_eval.trainers.commands import train
 from kate_eval.trainers.commands.rescore import rescore
 
 if TYPE_CHECKING:
