@@ -33,7 +33,8 @@ def _table(view: View) -> str:
     kept = [number for number, part in enumerate(view.parts) if part.label not in _LEFT_OUT]
     head = [escaped(view.parts[number].label) for number in kept]
     rule = ["---" if view.parts[number].text else "---:" for number in kept]
-    body = [[escaped(cells[number]) for number in kept] for cells in view.lines]
+    text = {number for number in kept if view.parts[number].text}
+    body = [[escaped(cells[n]) if n in text else cells[n] for n in kept] for cells in view.lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *body))
 
 

@@ -86,7 +86,7 @@ def test_the_registry_imports_without_heavy_modules() -> None:
         "print(time.process_time() - start)\n"
         "print(sorted({m.split('.')[0] for m in set(sys.modules) - before} & set(sys.argv[1].split(','))))\n"
     )
-    heavy = "bm25s,bfcl_eval,tree_sitter,mpmath,torch,transformers,trl,sklearn,scipy,faiss,pandas"
+    heavy = "bm25s,bfcl_eval,tree_sitter,mpmath,torch,transformers,trl,sklearn,scipy,faiss,pandas,vl_convert"
     done = subprocess.run(
         [sys.executable, "-c", code, heavy], capture_output=True, text=True, check=True, cwd=ROOT
     )

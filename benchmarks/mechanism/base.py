@@ -107,6 +107,9 @@ def train(
     """Train on every token; the answers' loss by step."""
     import torch
 
+    torch.set_num_threads(
+        1
+    )  # so small a model gains little from a second, and loses much where cores are busy
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps + 1, pct_start=0.05)
@@ -122,7 +125,7 @@ def train(
         )
         weight_B_T = weight_B_T[:, 1:]
         answers_B_T = (weight_B_T == ANSWER_WEIGHT).float()
-        losses.append(float((each_B_T * answers_B_T).sum() / answers_B_T.sum()))
+        losses.append(((each_B_T * answers_B_T).sum() / answers_B_T.sum()).item())
         ((each_B_T * weight_B_T).sum() / weight_B_T.sum()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -58,6 +58,7 @@ def answer(checkpoint: Path, rows: Sequence[Row], candidates: int, seed: int) ->
     import torch
     import transformers
 
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     renderer = load_renderer(str(checkpoint))
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint).eval()

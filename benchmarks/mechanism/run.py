@@ -44,7 +44,7 @@ SFT = {
     "accumulation": 1,
     "max_length": 900,
     "exact_rows": 0,
-    "threads": 2,
+    "threads": 1,
 }
 GRPO = {
     "reward": "step_exact",
@@ -57,7 +57,7 @@ GRPO = {
     "context_tokens": 964,
     "sample_batch": 64,
     "eval_rows": 0,
-    "threads": 2,
+    "threads": 1,
 }
 
 

@@ -13,7 +13,8 @@ from kate_eval.grid.cell import Cell, Grid, appworld, bfcl
 from kate_eval.grid.options import Options
 from kate_eval.grid.plan import Plan, State, make_plan, renewed
 from kate_eval.grid.run import alone, run_missing, sweep
-from kate_eval.report.runs import Run, read_runs
+from kate_eval.report.read import read_runs
+from kate_eval.report.runs import Run
 from kate_eval.stats import weighted_mean
 from kate_eval.trainers.checkpoint import Score, add_scores
 from kate_eval.trainers.rescore.checkpoint import Checkpoint, Service, services
@@ -126,7 +127,7 @@ def scores(plans: Sequence[Plan], name: str, log_dir: Path) -> list[Score]:
         for state in finished
         if state.best is not None and state.row.model_name == f"{PROVIDER}/{name}"
     }
-    runs = {Path(run.file).name: run for run in read_runs(log_dir)} if logs else {}
+    runs = {run.sources[0].name: run for run in read_runs(log_dir)} if logs else {}
     return [_score(runs[file], state) for file, state in logs.items() if file in runs]
 
 
@@ -142,5 +143,5 @@ def _score(run: Run, state: State) -> Score:
         stderr=estimate.stderr,
         samples=estimate.n,
         date=datetime.now(UTC).date().isoformat(),
-        log=Path(run.file).name,
+        log=run.sources[0].name,
     )
