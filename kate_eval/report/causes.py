@@ -143,8 +143,7 @@ def _causes(run: Run, known: Mapping[str, Mapping[str, str]]) -> Causes | None:
     for kind, count in kinds.items():
         if group_of(kind) != "infrastructure":
             groups[group_of(kind)] += count
-    unscored = max(run.expected, len(run.samples)) - sum(s.observed is not None for s in run.samples)
-    return Causes(kinds + Counter({UNSCORED: unscored}), groups)
+    return Causes(kinds + Counter({UNSCORED: run.errors}), groups)
 
 
 def _place(file: str) -> Path:

@@ -107,8 +107,8 @@ class Counts(Model):
     expected: int
     scored: int
     errors: dict[str, int]
-    """Kind (infrastructure, parse, capability) -> samples. Infrastructure: not scored, or missing. The others
-    are failed samples, and there only if their causes were looked up."""
+    """Kind (infrastructure, parse, capability) -> samples. Infrastructure: not scored; of a run that has
+    ended, missing ones too. The others are failed samples, and there only if causes were looked up."""
 
 
 class Row(Model):

@@ -13,16 +13,15 @@ FEW = 20
 """Independent entries below which an interval by normal approximation is rough."""
 
 
-def flags_of(run: Run, errors: int, means: Mapping[str, float], score: Estimate | None) -> list[Flag]:
+def flags_of(run: Run, means: Mapping[str, float], score: Estimate | None) -> list[Flag]:
     """The flags that a run has by itself.
 
     Args:
         run: the run.
-        errors: samples that were not scored.
         means: counter -> mean per sample.
         score: of the headline.
     """
-    found = [*_origin(run, means), *_completeness(run, errors, score), *_playing(run, means)]
+    found = [*_origin(run, means), *_completeness(run, score), *_playing(run, means)]
     return [Flag(code=code, text=text) for code, text in found]
 
 
@@ -64,16 +63,17 @@ def _origin(run: Run, means: Mapping[str, float]) -> _Found:
         yield "simulated_bank", "the bank was written by a SIMULATED model"
 
 
-def _completeness(run: Run, errors: int, score: Estimate | None) -> _Found:
+def _completeness(run: Run, score: Estimate | None) -> _Found:
     """Whether all of it was played and scored."""
-    if errors:
-        yield "not_scored", f"{errors} of {max(run.expected, len(run.samples))} samples not scored"
+    if run.errors:
+        yield "not_scored", f"{run.errors} of {max(run.expected, len(run.samples))} samples not scored"
     entries = run.metadata.get("entries", 0)
     asked = len({sample.entry for sample in run.samples})
     if asked < entries:
         yield "partial", f"partial: {asked} of {entries} entries"
     if run.status == "started":
-        yield "status", "not ended: still running, or killed"
+        left = f"{run.missing} of {run.expected} samples to come" if run.missing else "no end in its log"
+        yield "status", f"still running, or killed: {left}"
     elif run.status != "success":
         yield "status", f"run ended with status {run.status!r}"
     if score is not None and score.clusters < FEW:

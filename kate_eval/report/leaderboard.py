@@ -26,7 +26,7 @@ class Result:
         baseline: the run that it is compared with; None without one.
         difference: headline minus the baseline's, on the entries that both have.
         means: counter -> mean per sample.
-        errors: samples that could not be scored, or are missing from the log.
+        errors: samples that were not scored.
         cost: tokens, seconds and dollars.
         flags: what makes the run not like for like.
     """
@@ -70,7 +70,6 @@ def _result(run: Run, chosen: Mapping[str, Run | None], beside: Sequence[Flag], 
     scores = run.benchmark.scores(observed) if observed else {}
     if observed:
         scores |= {headline: weighted_mean(observed, weights)}
-    errors = max(run.expected, len(run.samples)) - len(observed)
     means = _means(run)
     return Result(
         run=run,
@@ -80,10 +79,10 @@ def _result(run: Run, chosen: Mapping[str, Run | None], beside: Sequence[Flag], 
         baseline=baseline,
         difference=_difference(run, baseline) if observed else None,
         means=means,
-        errors=errors,
+        errors=run.errors,
         cost=cost_of(run, prices),
         flags=(
-            *flags_of(run, errors, means, scores.get(headline)),
+            *flags_of(run, means, scores.get(headline)),
             *(baseline_flags(run, baseline) if observed and run.id in chosen else ()),
             *beside,
         ),

@@ -136,6 +136,17 @@ class Run:
         return self.benchmark.title(self.metadata)
 
     @property
+    def missing(self) -> int:
+        """Samples that it was to play and that are not in its log."""
+        return max(0, self.expected - len(self.samples))
+
+    @property
+    def errors(self) -> int:
+        """Samples that were not scored; of a run that has ended, those that are missing too."""
+        unscored = sum(sample.observed is None for sample in self.samples)
+        return unscored if self.status == "started" else unscored + self.missing
+
+    @property
     def simulated(self) -> bool:
         """Whether any number in this run comes from the simulated endpoint."""
         return any(name.startswith(SIMULATED) for name in (self.model, self.critic))

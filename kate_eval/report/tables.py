@@ -18,13 +18,15 @@ from kate_eval.report.rows import corrected, kind_of, logs_of, part_row, row_of
 
 SIMULATED_NOTE = (
     "SIMULATED: a stochastic policy that knows the gold answers and errs. These rows show that the machinery "
-    "works; nothing in them is a model's."
+    "works; nothing in them is a model's, and neither seconds nor dollars mean anything."
 )
 LEADERBOARD_NOTE = (
     "Scores are by the official checkers, with 95% intervals (Wilson, standard errors clustered by the "
     "underlying entry or scenario). The difference to the baseline is paired, on the entries that both have; "
-    "its p-value is corrected by Holm for all comparisons of the table. What could not be scored is an "
-    "error, never a zero."
+    "its p-value is corrected by Holm for all comparisons of the table; Detectable is the smallest true "
+    "difference that a sample like this one shows with 80% power. n counts the samples scored; what could "
+    "not be scored is an error (Err.), never a zero. Requests and tokens are means per sample; Agree is the "
+    "share of steps at which all candidates agreed, Hits that of searches that found knowledge."
 )
 STRATA_NOTE = (
     "A sample counts by the bank's item that is most similar to any of its turns (TF-IDF, whatever the "

@@ -220,6 +220,17 @@ def test_what_is_not_like_for_like_is_flagged_in_the_row(change: dict[str, Any],
     assert code in codes(replace(plain, **change), *beside)
 
 
+def test_what_a_running_run_has_still_to_play_is_no_error() -> None:
+    run = replace(made("kate", [*BETTER, None]), status="started", expected=60)
+    [row] = tables(run)["bfcl-v3-measured"].rows
+    assert row.counts and (row.counts.expected, row.counts.scored) == (60, 40)
+    assert row.counts.errors["infrastructure"] == 1
+    texts = [flag.text for flag in row.flags]
+    assert "still running, or killed: 19 of 60 samples to come" in texts
+    [ended] = tables(replace(run, status="error"))["bfcl-v3-measured"].rows
+    assert ended.counts and ended.counts.errors["infrastructure"] == 20
+
+
 def test_other_entries_than_the_baseline_s_are_told() -> None:
     kate = made("kate", BETTER)
     beside = replace(BASE, samples=BASE.samples[:25], expected=25)

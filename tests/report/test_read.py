@@ -18,6 +18,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from kate_eval.cli import main
 from kate_eval.errors import ConfigurationError
 from kate_eval.report.document import Document
+from kate_eval.report.log import with_samples
 from kate_eval.report.make import make_document
 from kate_eval.report.read import read_logs, read_runs
 from kate_eval.solvers.kate import baseline, width
@@ -79,12 +80,9 @@ def test_a_log_whose_samples_are_damaged_gives_way_to_an_older_run_of_the_cell(
     def damaged(run: Any) -> Any:
         if run.sources[0].name == newer.name:
             raise ValueError("bad zip")
-        return real(run)
+        return with_samples(run)
 
-    from kate_eval.report import read
-
-    real = read.with_samples
-    monkeypatch.setattr(read, "with_samples", damaged)
+    monkeypatch.setattr("kate_eval.report.read.with_samples", damaged)
     found = read_logs(logs)
     assert {r.solver: r.sources[0].name for r in found.runs}["baseline"] == first(logs).name
     assert [note.code for note in found.notes] == ["unreadable"]

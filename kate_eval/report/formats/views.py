@@ -111,7 +111,7 @@ def _leaderboard(table: Table) -> Iterator[View]:
     shown = {"input", "output", "step_mean", "step_p95", "dollars_sample"}
     if any(column.key not in ("requests", "tokens") for column in costs):
         parts = [_RUN, *(_part(c, needed=c.key in shown) for c in costs if c.key != "tokens")]
-        yield View(f"{table.title}: cost and latency", parts, table.rows)
+        yield View(f"{table.title}: cost and latency", parts, table.rows, _legend(costs))
     compared = [row for row in table.rows if row.paired]
     if compared:
         labels = {row.id: row.label for row in table.rows}
@@ -126,6 +126,11 @@ def _leaderboard(table: Table) -> Iterator[View]:
         if columns:
             parts = [_RUN, *(_part(column, interval) for column in columns)]
             yield View(f"{table.title}: {what}", parts, table.rows, screen=False)
+
+
+def _legend(columns: Sequence[Column]) -> str:
+    """What columns mean, in a line."""
+    return " ".join(f"{column.label}: {column.help}" for column in columns if column.help)
 
 
 def _main(table: Table) -> list[Part]:
