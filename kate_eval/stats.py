@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
+DUST = 1e-12
+"""Standard errors that rounding alone makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -101,10 +104,15 @@ def weighted_mean(observed: Iterable[Observed], weights: Mapping[str, float]) ->
     correction = count / (count - 1) if count > 1 else 0.0
     return Estimate(
         mean=sum(weight * means[group] for group, weight in weights.items()),
-        stderr=math.sqrt(correction * sum(value**2 for value in influence.values())),
+        stderr=_without_dust(math.sqrt(correction * sum(value**2 for value in influence.values()))),
         n=sum(len(items) for items in groups.values()),
         clusters=count,
     )
+
+
+def _without_dust(stderr: float) -> float:
+    """Where every cluster has the same mean, what rounding leaves is no spread, and no evidence."""
+    return stderr if stderr > DUST else 0.0
 
 
 def paired_difference(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kate_eval.stats import Estimate, holm, pass_at, pass_hat
+from kate_eval.stats import Estimate, Observed, holm, pass_at, pass_hat, weighted_mean
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -70,3 +70,9 @@ def test_p_values_are_exact_where_they_are_tiny() -> None:
     assert Estimate(0.0, 0.1, 9, 9).p_value() == 1
     assert Estimate(1.96, 1.0, 9, 9).p_value() == pytest.approx(0.05, abs=1e-4)
     assert 0 < Estimate(1.0, 0.05, 9, 9).p_value() < 1e-80
+
+
+def test_what_rounding_leaves_is_no_spread() -> None:
+    alike = [Observed(1 / 3 + value, "g", f"c{n}") for n in range(4) for value in (0.1, 0.2, 0.7)]
+    found = weighted_mean(alike, {"g": 1.0})
+    assert found.stderr == 0 and math.isnan(found.p_value())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kate_eval.compare.comparison import Comparison, Pair
 from kate_eval.compare.side import Attempt
 from kate_eval.failures import KINDS, group_of
+from kate_eval.report.flags import FEW
 from kate_eval.report.formats.figures import UNKNOWN, line, p_value
 
 PARTED = "The same calls throughout"
@@ -85,6 +86,8 @@ def verdict(found: Comparison) -> list[str]:
             "scenario succeed or fail together. Trust the clustered difference rather than McNemar's test."
         )
     told.append(f"B minus A, {found.headline}, clustered by scenario: {_difference(found)}.")
+    if clusters < FEW:
+        told.append(f"There are fewer than {FEW} scenarios: that interval is rough.")
     if max(found.first.run.epochs, found.second.run.epochs) > 1:
         told.append(
             "With several epochs an entry counts as right, here and in McNemar's test, if more than half of "

@@ -39,13 +39,13 @@ def certain(sample: EvalSample) -> Cause:
 
 
 @given(st.sampled_from([*ENTRIES, "no_such_entry"]), JSON)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_an_outcome_of_any_shape_has_a_cause(entry: str, outcome: Any) -> None:
     assert certain(sample_of(entry, outcome, correct=False)).kind == "unreadable"
 
 
 @given(st.sampled_from(ENTRIES), JSON, st.sampled_from(["fc", "prompt"]))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_result_of_any_shape_has_a_cause(entry: str, result: Any, mode: str) -> None:
     certain(sample_of(entry, {"result": result, "mode": mode, "over": True}, correct=False))
 
@@ -55,19 +55,19 @@ def test_a_result_of_any_shape_has_a_cause(entry: str, result: Any, mode: str) -
     st.lists(st.lists(RESPONSES, max_size=4), max_size=6),
     st.sampled_from(["fc", "prompt"]),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_turns_of_any_calls_have_a_cause(entry: str, result: Any, mode: str) -> None:
     certain(sample_of(entry, {"result": result, "mode": mode, "over": True}, correct=False))
 
 
 @given(st.sampled_from(ENTRIES[2:]), RESPONSES, st.sampled_from(["fc", "prompt"]))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_an_answer_of_any_calls_has_a_cause(entry: str, result: Any, mode: str) -> None:
     certain(sample_of(entry, {"result": result, "mode": mode, "over": True}, correct=False))
 
 
 @given(st.dictionaries(st.sampled_from([SAMPLE_KEY, OUTCOME_KEY, "kate:appworld", "kate:failure"]), JSON))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_store_of_any_shape_has_a_cause(store: dict[str, Any]) -> None:
     certain(EvalSample(id=1, epoch=1, input="", target="", store=store))
 
