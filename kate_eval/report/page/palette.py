@@ -48,6 +48,7 @@ def config(theme: Theme) -> dict[str, Any]:
         },
         "legend": {
             "labelColor": ink,
+            "titleColor": ink,
             "labelLimit": 420,
             "orient": "bottom",
             "columns": 1,
