@@ -22,7 +22,8 @@ class Checkpoint:
 
     Attributes:
         folder: where it is.
-        base: what it was trained on: a hub name or a folder; None where nothing tells.
+        base: what it was trained on, or of an adapter what it changes: a hub name or a folder; None where
+            nothing tells.
         adapter: whether it is a LoRA adapter of the base.
         card: how it came to be; None for a model that isn't of ours.
         hash: of its weights.
@@ -72,7 +73,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             "Train one: kate train sft --help"
         )
     card = load_card(folder) if (folder / CARD).is_file() else None
-    base = card.base if card is not None else None
+    base = ((card.adapts if adapter else "") or card.base) if card is not None else None
     if adapter and base is None:
         told = json.loads((folder / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
         base = str(told) if told else None
