@@ -13,7 +13,7 @@ DOCS := .venv-docs
 INSTALL_CHROMIUM := apt-get update -qq && apt-get install -y --no-install-recommends chromium chromium-driver fonts-dejavu-core
 ENGINE := kate_eval/appworld/engine
 
-.PHONY: demo test slow attacks browser check parity test-vllm test-train test-train-vllm test-verl minilm bench docs official lock typed clean
+.PHONY: demo test slow attacks browser check parity test-vllm test-train test-train-vllm test-verl circle mechanism mechanism-full minilm bench docs official lock typed clean
 
 demo: $(VENV)/.mini ## Run five solvers on BFCL entries and AppWorld's mini world, without a model
 	$(BIN)/kate demo
@@ -30,7 +30,7 @@ browser: $(VENV)/.dev ## The report's page in a real Chromium, which is installe
 	$(BIN)/python -m pytest -m browser tests/report/page/browser
 
 slow: $(VENV)/.dev $(VENV)/.mini $(OFFICIAL)/.done ## The wheel, the simulated gains, the engine's own commands, a slice of parity
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not parity"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow and not (parity or train or verl)"
 
 parity: $(VENV)/.dev $(OFFICIAL)/.done ## Every parity case against the official checkers
 	$(BIN)/python -m pytest -m parity -s
@@ -43,6 +43,15 @@ test-train: $(TRAIN)/.done $(VENV)/.mini ## Real training steps on a tiny model,
 
 test-verl: $(VERL)/.done ## An export, loaded and played by verl's own classes
 	$(VERL)/bin/python -m pytest -m verl
+
+circle: $(TRAIN)/.done $(SERVER)/.done ## Rows, SFT, GRPO, a checkpoint on a real server, scores, a row of the report: the smallest size
+	$(TRAIN)/bin/python -m pytest -m "train and server" tests/trainers/test_circle.py
+
+mechanism: $(TRAIN)/.done $(SERVER)/.done ## What training should do, on a small model: table and plots in build/mechanism
+	PYTHONPATH=benchmarks $(TRAIN)/bin/python -m mechanism -o build/mechanism --vllm $(SERVER)
+
+mechanism-full: $(TRAIN)/.done $(SERVER)/.done ## The same with three seeds and more steps, an hour or more
+	PYTHONPATH=benchmarks $(TRAIN)/bin/python -m mechanism --full -o build/mechanism-full --vllm $(SERVER)
 
 test-train-vllm: $(TRAIN)/.done $(VENV)/.mini $(SERVER)/.done ## What is trained is what a real server shows and serves
 	$(TRAIN)/bin/python -m pytest -m "train and server" -s

@@ -4,6 +4,8 @@ A page names the report between two marks, and what stands between them is rende
 
     <!-- results: docs/results/2026-11-25-demo.json -->
     <!-- /results -->
+
+Words after the report's path choose the tables whose titles begin so.
 """
 
 import re
@@ -15,14 +17,18 @@ from kate_eval.report.formats.markdown import escaped
 from kate_eval.report.formats.views import View, views
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"(<!-- results: (\S+) -->\n)(.*?)(<!-- /results -->)", re.DOTALL)
-"""A mark with the report's path from the root, what is between, and the closing mark."""
+BLOCK = re.compile(r"(<!-- results: (\S+)(?: ([^\n]+))? -->\n)(.*?)(<!-- /results -->)", re.DOTALL)
+"""A mark with the report's path from the root and a title's beginning, what is between, the closing mark."""
 _LEFT_OUT = {"Detectable", "Tokens", "Agree", "Hits", "Interactions", "Err.", "Notes"}
 
 
-def block(document: Document) -> str:
+def block(document: Document, title: str = "") -> str:
     """The leaderboards of a report, with fewer columns than in its own Markdown; simulated ones apart."""
-    boards = {table.title for table in document.tables if table.role == "leaderboard"}
+    boards = {
+        table.title
+        for table in document.tables
+        if table.role == "leaderboard" and table.title.startswith(title)
+    }
     shown = [
         f"**{escaped(view.title)}**\n\n{_table(view)}" for view in views(document) if view.title in boards
     ]
@@ -43,7 +49,7 @@ def rendered(page: str) -> str:
 
     def fill(found: re.Match[str]) -> str:
         document = Document.from_json((ROOT / found[2]).read_text(encoding="utf-8"))
-        return found[1] + block(document) + found[4]
+        return found[1] + block(document, found[3] or "") + found[5]
 
     return BLOCK.sub(fill, page)
 

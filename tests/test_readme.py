@@ -40,7 +40,7 @@ def test_pages_are_complete_and_their_links_hold(page: Path) -> None:
 def test_results_are_those_of_their_committed_report(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert rendered(text) == text, f"renew it: python -m tests.results {page.relative_to(ROOT)}"
-    for _, name, shown, _ in BLOCK.findall(text):
+    for _, name, _, shown, _ in BLOCK.findall(text):
         report = Document.from_json((ROOT / name).read_text(encoding="utf-8"))
         assert re.match(r"\d{4}-\d\d-\d\d", Path(name).name) and Path(name).name[:10] == report.generated[:10]
         assert not [folder for folder in report.folders if Path(folder).is_absolute()]
