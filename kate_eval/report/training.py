@@ -1,4 +1,4 @@
-"""Training curves for the report, from the cards of checkpoints (card.json; trainers/checkpoint writes it)."""
+"""Training curves for the report, from the cards of checkpoints (card.json)."""
 
 import json
 import math
