@@ -86,7 +86,7 @@ def play(run: Any, url: str, solver: Any = None, **options: Any) -> Any:
         sample_id="multi_turn_base_1",
         model_base_url=url,
         model_args={"api_key": "none"},
-        **({"max_retries": 0, "attempt_timeout": 2} | options),
+        **({"max_retries": 0, "attempt_timeout": 20} | options),
     )
 
 
