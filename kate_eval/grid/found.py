@@ -19,12 +19,11 @@ from inspect_ai.log import (
 
 from kate_eval.errors import one_line
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
+from kate_eval.report.runs import GRID_KEY
 from kate_eval.stats import Observed, weighted_mean
 
 logger = logging.getLogger(__name__)
 
-GRID_KEY = "grid"
-"""Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
 REASON = 160
 """Characters of an error that a table shows."""
 

@@ -91,7 +91,7 @@ def make_plan(name: str, grid: Grid, options: Options) -> Plan:
 
 
 def _require_listable(log_dir: Path) -> None:
-    """Refuse a folder that eval_set fails to list, which it does once all is played: it takes it for a URL."""
+    """Refuse a folder that eval_set takes for a URL: it fails to list it, once all is played."""
     place = str(log_dir.resolve())
     found = [character for character in "#?%" if character in place]
     if found:

@@ -155,6 +155,14 @@ def test_appworld_s_test_splits_stand_side_by_side() -> None:
     assert cell(row, "sgc_difficulty_1").value == 0.5 and cell(row, "difficulty_1").n == 4
 
 
+def test_a_split_that_was_played_twice_has_two_rows() -> None:
+    one, part = appworld("test_normal"), appworld("test_normal")
+    part = replace(part, selection="two of them", samples=part.samples[:2])
+    first, second = tables(one, part, appworld("test_challenge"))["appworld-measured-overview"].rows
+    assert (cell(first, "tgc_normal").n, cell(first, "tgc_challenge").n, len(first.logs)) == (4, 4, 2)
+    assert cell(second, "tgc_normal").n == 2 and "tgc_challenge" not in second.cells
+
+
 def test_relevance_and_irrelevance_are_the_leaderboard_s() -> None:
     groups = ["irrelevance", "live_irrelevance", "live_irrelevance", "live_relevance"]
     samples = tuple(sample(f"e{n}", float(n != 1), group=group) for n, group in enumerate(groups))

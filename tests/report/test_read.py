@@ -104,6 +104,23 @@ def test_a_folder_of_other_things_has_no_logs(tmp_path: Path) -> None:
     assert "1 log of another task" in str(error.value)
 
 
+def test_one_cell_of_two_grids_is_one_row_and_what_it_depends_on_tells_cells_apart(logs: Path) -> None:
+    log = read_eval_log(str(first(logs)))
+
+    def put(grid: str, bank: str) -> None:
+        log.eval.metadata = (log.eval.metadata or {}) | {
+            "grid": {"name": grid, "cell": f"in {grid}", "key": "k", "depends": {"bank": bank}}
+        }
+        write_eval_log(log, str(logs / f"2027-01-01T00-00-00-00-00_bfcl_{grid}-{bank}.eval"))
+
+    first(logs).unlink()
+    put("one", "a")
+    put("two", "a")
+    assert len([run for run in read_runs(logs) if run.solver == "baseline"]) == 1
+    put("two", "b")
+    assert len([run for run in read_runs(logs) if run.solver == "baseline"]) == 2
+
+
 def test_the_newest_of_two_runs_of_a_cell_stands_for_both_and_says_so(logs: Path) -> None:
     again = logs / first(logs).name.replace("2026", "2027", 1)
     log = read_eval_log(str(first(logs)))
