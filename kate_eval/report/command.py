@@ -43,6 +43,13 @@ console = Console()
     "there are more than a thousand.",
 )
 @click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Also plot the curves of a training run; may be given again.",
+)
+@click.option(
     "--bundle", is_flag=True, help="Copy the logs and Inspect's viewer beside the page (needs -o FOLDER)."
 )
 @click.option("--serve", is_flag=True, help="Serve the page on this machine, with new numbers as runs go on.")
@@ -53,6 +60,7 @@ def report(
     prices: Path | None,
     baseline: str,
     causes: bool | None,
+    checkpoints: tuple[Path, ...],
     bundle: bool,
     serve: bool,
     port: int,
@@ -67,7 +75,13 @@ def report(
     table = read_prices(prices) if prices else None
     by_default = bool(output or serve)
     make = partial(
-        _document, folders, table, baseline, by_default if causes is None else causes, bool(causes)
+        _document,
+        folders,
+        table,
+        baseline,
+        checkpoints,
+        by_default if causes is None else causes,
+        bool(causes),
     )
     if output or not serve:
         with console.status("Reading logs") as status:
@@ -83,6 +97,7 @@ def _document(
     folders: Sequence[Path],
     prices: "Prices | None",
     baseline: str,
+    checkpoints: Sequence[Path],
     causes: bool,
     all_causes: bool,
     step: Callable[[int, int], None] = lambda done, all: None,
@@ -91,10 +106,12 @@ def _document(
     from kate_eval.report.causes import UNASKED, LookUp, look_up
     from kate_eval.report.make import make_document
     from kate_eval.report.read import read_logs
+    from kate_eval.report.training import read_training
 
+    training = read_training(checkpoints)
     reading = read_logs(*folders)
     found = look_up(reading.runs, None if all_causes else UNASKED, step) if causes else LookUp()
-    return make_document(reading, prices, baseline, found)
+    return make_document(reading, prices, baseline, found, training)
 
 
 def _show(document: "Document") -> None:

@@ -9,7 +9,7 @@ from kate_eval.report.causes import LookUp
 from kate_eval.report.cost import Prices
 from kate_eval.report.document import Document, Series
 from kate_eval.report.leaderboard import leaderboard
-from kate_eval.report.plots import make_plots, training_plot
+from kate_eval.report.plots import make_plots, training_plots
 from kate_eval.report.read import Reading
 from kate_eval.report.tables import make_tables
 
@@ -42,5 +42,5 @@ def make_document(
         baseline=baseline,
         notes=(*reading.notes, *found.notes),
         tables=tuple(make_tables(results, found.causes)),
-        plots=(*make_plots(results, found.causes), *training_plot(training)),
+        plots=(*make_plots(results, found.causes), *training_plots(training)),
     )

@@ -43,22 +43,24 @@ def make_plots(results: Sequence[Result], causes: Mapping[str, Causes]) -> list[
     ]
 
 
-def training_plot(series: Sequence[Series]) -> list[Plot]:
-    """A trainer's curves, if there are any."""
-    if not series:
-        return []
+def training_plots(series: Sequence[Series]) -> list[Plot]:
+    """A trainer's curves, if there are any: losses, and apart from them what should rise."""
+    losses = [one for one in series if one.name.endswith("loss")]
+    others = [one for one in series if one not in losses]
     return [
         Plot(
-            id="training",
+            id=f"training-{name}",
             name="training",
-            title="Training",
+            title=f"Training: {title}",
             board="Training",
             kind="measured",
             mark="line",
             x=Axis(label="Step", unit="count"),
-            y=Axis(label="Value", unit="mean"),
-            series=tuple(series),
+            y=Axis(label=title.capitalize(), unit="mean"),
+            series=tuple(shown),
         )
+        for name, title, shown in (("loss", "loss", losses), ("reward", "reward and accuracy", others))
+        if shown
     ]
 
 
