@@ -119,7 +119,8 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
         value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
         _require_shapes(summary.metadata, _OF_ENTRY)
         place = summary.metadata["category"], summary.metadata["cluster"]
-        observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
+        variants = int(summary.metadata.get("variants") or 0)
+        observed = Observed(value, *place, str(summary.id), variants, summary.epoch)
     kept = _kept(file, summary)
     provenance, details = (
         shared(kept.get("provenance")),
