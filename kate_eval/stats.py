@@ -23,6 +23,7 @@ class Observed:
     Attributes:
         entry: what was asked; epochs of one entry share it.
         variants: how many entries its cluster has in the split; 0 where that says nothing.
+        epoch: from 1.
     """
 
     value: float
@@ -30,6 +31,7 @@ class Observed:
     cluster: str
     entry: str = ""
     variants: int = 0
+    epoch: int = 1
 
 
 @dataclass(frozen=True)

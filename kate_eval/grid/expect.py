@@ -39,11 +39,11 @@ def expected(state: State, plan: Plan) -> Expected:
 
 
 def _each(state: State, logs: Sequence[Found]) -> tuple[Cost | None, str]:
-    known = [log for log in logs if log.cost is not None and log.scored >= ENOUGH]
+    known = [log for log in logs if log.cost is not None and log.count >= ENOUGH]
     own = [log for log in known if log.model == state.row.model_name]
     for chosen, source in ((own, "measured"), (known, "other model")):
         if chosen:
-            return max(chosen, key=lambda log: (log.scored, log.written)).cost, source
+            return max(chosen, key=lambda log: (log.count, log.written)).cost, source
     return simulated_costs().get(state.row.shape), "simulated"
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from inspect_ai.log import (
     EvalLog,
@@ -20,12 +19,11 @@ from inspect_ai.log import (
 
 from kate_eval.errors import one_line
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
+from kate_eval.report.runs import GRID_KEY
 from kate_eval.stats import Observed, weighted_mean
 
 logger = logging.getLogger(__name__)
 
-GRID_KEY = "grid"
-"""Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
 REASON = 160
 """Characters of an error that a table shows."""
 
@@ -49,7 +47,7 @@ class Found:
         model: who played.
         shape: of the row.
         depends: what its numbers depend on.
-        scored: samples with a verdict.
+        scored: entry -> its epochs with a verdict.
         errored: samples without, because something failed.
         score: the benchmark's headline, in [0, 1]; nan without a scored sample.
         cost: of a scored sample; None without one.
@@ -62,7 +60,7 @@ class Found:
     model: str
     shape: str
     depends: Mapping[str, str]
-    scored: int
+    scored: Mapping[str, frozenset[int]]
     errored: int
     score: float
     cost: Cost | None
@@ -70,9 +68,14 @@ class Found:
     written: float
 
     @property
+    def count(self) -> int:
+        """Samples with a verdict."""
+        return sum(map(len, self.scored.values()))
+
+    @property
     def rank(self) -> tuple[bool, int, float]:
         """The best of several logs of a row has the highest."""
-        return self.status == "success", self.scored, self.written
+        return self.status == "success", self.count, self.written
 
 
 def read_found(folder: Path) -> dict[str, list[Found]]:
@@ -91,8 +94,8 @@ def read_found(folder: Path) -> dict[str, list[Found]]:
 
 
 def _path(name: str) -> Path:
-    """Inspect lists files as URLs."""
-    return Path(unquote(urlparse(name).path)) if name.startswith("file:") else Path(name)
+    """Inspect lists files with a scheme before their path, in which nothing is quoted."""
+    return Path(name.removeprefix("file://"))
 
 
 def _found(
@@ -107,13 +110,20 @@ def _found(
         model=log.eval.model,
         shape=str(mark.get("shape", "")),
         depends={str(name): str(value) for name, value in dict(mark.get("depends") or {}).items()},
-        scored=len(scored),
+        scored=_epochs(scored),
         errored=len(errors),
         score=_score(scored, benchmark),
         cost=_cost(scored),
         reason=_reason(log, errors),
         written=written or 0.0,
     )
+
+
+def _epochs(samples: Sequence[EvalSampleSummary]) -> dict[str, frozenset[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for sample in samples:
+        found[str(sample.id)].add(sample.epoch)
+    return {entry: frozenset(epochs) for entry, epochs in found.items()}
 
 
 def _broken_off(log: EvalLog, error: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from kate_eval.errors import ConfigurationError
@@ -36,12 +37,16 @@ class State:
     note: str = ""
 
     @property
+    def done(self) -> int:
+        """Planned samples that its best log has."""
+        return self.row.done(self.best.scored) if self.best is not None else 0
+
+    @property
     def missing(self) -> int:
         """Samples that are still to be played."""
         if self.kind not in TO_RUN:
             return 0
-        done = self.best.scored if self.best is not None and self.kind != "outdated" else 0
-        return max(self.row.planned - done, 0)
+        return self.row.planned - (self.done if self.kind != "outdated" else 0)
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,24 @@ def make_plan(name: str, grid: Grid, options: Options) -> Plan:
     """Check all of it, and find out what is there.
 
     Raises:
-        ConfigurationError: a model, task, solver or bank can't be used.
+        ConfigurationError: a model, task, solver, bank or log folder can't be used.
         DatasetError: a benchmark is not set up.
     """
+    _require_listable(options.log_dir)
     rows = expand(grid, options)
     banks = plan_banks(rows, options)
     return renewed(Plan(name, grid, options, tuple(rows), banks, (), {}))
+
+
+def _require_listable(log_dir: Path) -> None:
+    """Refuse a folder that eval_set takes for a URL: it fails to list it, once all is played."""
+    place = str(log_dir.resolve())
+    found = [character for character in "#?%" if character in place]
+    if found:
+        raise ConfigurationError(
+            f"--log-dir {place}: Inspect can't list a folder with {' or '.join(found)} in its path; "
+            "choose another --log-dir"
+        )
 
 
 def renewed(plan: Plan) -> Plan:
@@ -137,9 +154,9 @@ def state_of(row: Row, logs: Sequence[Found]) -> State:
             return State(row, "not run")
         return State(row, "outdated", logs[0], tuple(logs[1:]), _changed(row, logs[0]))
     best, others = fresh[0], tuple(log for log in logs if log is not fresh[0])
-    if best.status == "success" and best.scored >= row.planned and not best.errored:
+    if best.status == "success" and row.done(best.scored) == row.planned and not best.errored:
         return State(row, "finished", best, others)
-    begun = best.scored > 0 or best.status in ("started", "cancelled")
+    begun = best.count > 0 or best.status in ("started", "cancelled")
     return State(row, "partial" if begun else "failed", best, others, best.reason)
 
 

@@ -34,15 +34,31 @@ class Row:
         cell: as declared, with the world that was chosen.
         model: None where the command line names none for the cell's variant.
         model_args: as they were passed, for the row's key.
-        planned: samples x epochs.
+        entries: ids of the entries to play.
+        epochs: of each of them.
         depends: what its numbers depend on beside what was declared: name -> hash or version.
     """
 
     cell: Cell
     model: Model | None
     model_args: tuple[str, ...]
-    planned: int
+    entries: frozenset[str]
+    epochs: int
     depends: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def planned(self) -> int:
+        """Samples: entries x epochs."""
+        return len(self.entries) * self.epochs
+
+    def done(self, scored: Mapping[str, frozenset[int]]) -> int:
+        """How many of the planned samples are among those scored: entry -> epochs."""
+        return sum(
+            epoch <= self.epochs
+            for entry, epochs in scored.items()
+            if entry in self.entries
+            for epoch in epochs
+        )
 
     @property
     def model_name(self) -> str:
@@ -78,18 +94,22 @@ def expand(grid: Grid, options: Options) -> list[Row]:
         cells = _without_repeats(cells)
     for cell in cells:
         check_solver(cell)
-    counts = {_text([c.task, c.task_args]): len(make_task(c, options.limit).dataset) for c in cells}
+    entries = {_text([c.task, c.task_args]): _entries(make_task(c, options.limit)) for c in cells}
     models, variants = _models(grid, options)
 
     def row(cell: Cell, model: Model | None) -> Row:
-        planned = counts[_text([cell.task, cell.task_args])] * options.epochs
-        return Row(cell, model, options.model_args, planned)
+        mine = entries[_text([cell.task, cell.task_args])]
+        return Row(cell, model, options.model_args, mine, options.epochs)
 
     rows = [row(cell, model) for model in models for cell in cells if not cell.variant]
     for cell in (cell for cell in cells if cell.variant):
         players = variants.get(cell.variant or "")
         rows += [row(cell, model) for model in players] if players else [row(cell, None)]
     return rows
+
+
+def _entries(task: Task) -> frozenset[str]:
+    return frozenset(str(sample.id) for sample in task.dataset)
 
 
 def of_world(cell: Cell, world: str) -> Cell:

@@ -19,9 +19,9 @@ from inspect_ai.hooks import Hooks, TaskEnd, hooks
 
 from kate_eval.errors import ConfigurationError, one_line
 from kate_eval.grid.bank import needs_bank
-from kate_eval.grid.found import GRID_KEY
 from kate_eval.grid.plan import Plan, State
 from kate_eval.grid.rows import make_solver, make_task
+from kate_eval.report.runs import GRID_KEY
 
 LOCK = ".grid.lock"
 OUTDATED = ".outdated"

@@ -64,5 +64,4 @@ def end_table(plan: Plan) -> Table:
 
 
 def _samples(state: State) -> str:
-    done = state.best.scored if state.best is not None else 0
-    return f"{done} of {state.row.planned}"
+    return f"{state.done} of {state.row.planned}"

@@ -97,18 +97,18 @@ def _appworld_scores(observed: Sequence[Observed]) -> dict[str, Estimate]:
 
 
 def _sgc(name: str, observed: Sequence[Observed]) -> dict[str, Estimate]:
-    """The minimum over a scenario's variants, each of which counts by its mean over the epochs.
+    """The share of a scenario's epochs in which all its variants are right, in the mean over scenarios.
 
-    As in the log, scenarios with a variant that was not scored are left out.
+    An epoch in which a variant was not scored is left out.
     """
-    scenarios: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    epochs: dict[tuple[str, int, int], list[float]] = defaultdict(list)
     for item in observed:
-        scenarios[item.cluster, item.variants][item.entry].append(item.value)
-    worst = [
-        Observed(min(map(fmean, tasks.values())), name, scenario)
-        for (scenario, variants), tasks in scenarios.items()
-        if len(tasks) == variants
-    ]
+        epochs[item.cluster, item.variants, item.epoch].append(item.value)
+    scenarios: dict[str, list[float]] = defaultdict(list)
+    for (scenario, variants, _), values in epochs.items():
+        if len(values) == variants:
+            scenarios[scenario].append(min(values))
+    worst = [Observed(fmean(values), name, scenario) for scenario, values in scenarios.items()]
     return {name: weighted_mean(worst, {name: 1.0})} if worst else {}
 
 

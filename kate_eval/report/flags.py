@@ -67,7 +67,7 @@ def _completeness(run: Run, score: Estimate | None) -> _Found:
     """Whether all of it was played and scored."""
     if run.errors:
         yield "not_scored", f"{run.errors} of {max(run.expected, len(run.samples))} samples not scored"
-    entries = run.metadata.get("entries", 0)
+    entries = run.metadata.get("entries") or 0
     asked = len({sample.entry for sample in run.samples})
     if asked < entries:
         yield "partial", f"partial: {asked} of {entries} entries"
@@ -95,7 +95,8 @@ def _playing(run: Run, means: Mapping[str, float]) -> _Found:
 
 def _uncontained(details: Mapping[str, Any]) -> set[str]:
     """Layers of containment that a sample's code ran without."""
-    return set(LAYERS) - set(details["contained"]) if "contained" in details else set()
+    told = details.get("contained")
+    return set(LAYERS) - set(map(str, told)) if told is not None else set()
 
 
 def _beside(run: Run, baseline: Run) -> _Found:

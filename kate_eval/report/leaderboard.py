@@ -109,7 +109,7 @@ def _means(run: Run) -> dict[str, float]:
         values = [s.counters[name] for s in run.samples if not math.isnan(s.counters.get(name, math.nan))]
         if values:
             means[name] = fmean(values)
-    played = [s.details["interactions"] for s in run.samples if "interactions" in s.details]
+    played = [s.details["interactions"] for s in run.samples if s.details.get("interactions") is not None]
     if played:
         means["interactions"] = fmean(played)
     if run.samples:

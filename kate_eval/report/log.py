@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -17,9 +18,17 @@ from inspect_ai.log import (
 from inspect_ai.scorer import CORRECT, Score
 
 from kate_eval.report.benchmarks import BENCHMARKS
-from kate_eval.report.runs import FLOOR, Run, SampleRow, Source
+from kate_eval.report.runs import FLOOR, SHARDS, Run, SampleRow, Source
 from kate_eval.stats import Observed
 
+Shapes = Mapping[str, type | tuple[type, ...]]
+_OF_RUN: Shapes = {"entries": int, "category_hashes": dict, SHARDS: int}
+_OF_ENTRY: Shapes = {"category": str, "cluster": str}
+_OF_PROVENANCE: Shapes = {"bank_hash": str, "bank_models": list}
+_OF_DETAILS: Shapes = {"interactions": (int, float), "contained": list}
+"""What the report counts and compares -> its kind."""
+LARGEST = 1e15
+"""Of what is counted; more is no count."""
 KNOWN = 1000
 """Logs that a process remembers while their files stay the same: a page that is refreshed reads few anew."""
 
@@ -31,6 +40,7 @@ def head_of(source: Source) -> Run | None:
     benchmark = BENCHMARKS.get(str((log.eval.metadata or {}).get("benchmark")))
     if benchmark is None:
         return None
+    _require_shapes(log.eval.metadata or {}, _OF_RUN)
     step = next((s for s in reversed(log.plan.steps) if not s.solver.endswith(benchmark.setup)), None)
     solver = step.solver.rpartition("/")[2] if step else "?"
     critic = (log.eval.model_roles or {}).get("critic")
@@ -51,6 +61,13 @@ def head_of(source: Source) -> Run | None:
         usage=dict(log.stats.model_usage),
         packages=dict(log.eval.packages),
     )
+
+
+def _require_shapes(found: Mapping[str, Any], shapes: Shapes) -> None:
+    """Refuse a log that says something of another kind: anybody may have written it."""
+    for name, shape in shapes.items():
+        if found.get(name) is not None and not isinstance(found[name], shape):
+            raise ValueError(f"its {name} is of another kind: {ascii(found[name])[:40]}")
 
 
 def with_samples(run: Run) -> Run:
@@ -100,11 +117,17 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
     scored = verdict is not None and not (isinstance(verdict.value, float) and math.isnan(verdict.value))
     if verdict is not None and scored and not summary.error:
         value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
+        _require_shapes(summary.metadata, _OF_ENTRY)
         place = summary.metadata["category"], summary.metadata["cluster"]
-        observed = Observed(value, *place, str(summary.id), int(summary.metadata.get("variants") or 0))
-    counted = scores.get("run_counters")
-    counters = counted.value if counted and isinstance(counted.value, dict) else {}
+        variants = int(summary.metadata.get("variants") or 0)
+        observed = Observed(value, *place, str(summary.id), variants, summary.epoch)
     kept = _kept(file, summary)
+    provenance, details = (
+        shared(kept.get("provenance")),
+        shared((verdict.metadata if verdict else None) or {}),
+    )
+    _require_shapes(provenance, _OF_PROVENANCE)
+    _require_shapes(details, _OF_DETAILS)
     return SampleRow(
         entry=str(summary.id),
         id=summary.id,
@@ -113,9 +136,9 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
         verdict=_digest(verdict),
         observed=observed,
         broken_gold=bool(summary.metadata.get("broken_gold")),
-        counters={k: float(v) for k, v in counters.items() if isinstance(v, int | float)},
-        provenance=shared(kept.get("provenance")),
-        details=shared((verdict.metadata if verdict else None) or {}),
+        counters=_counters(scores.get("run_counters")),
+        provenance=provenance,
+        details=details,
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
         error=summary.error or (None if observed else "not scored"),
         nearest=_finite(kept.get("nearest")),
@@ -125,6 +148,12 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
         step_ms=_steps(kept.get("step_ms")),
         model_ms=kept["model_ms"] if isinstance(kept.get("model_ms"), int) else None,
     )
+
+
+def _counters(counted: Score | None) -> dict[str, float]:
+    found = counted.value if counted and isinstance(counted.value, dict) else {}
+    numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {name: float(value) for name, value in numbers.items() if abs(value) < LARGEST}
 
 
 def _digest(verdict: Score | None) -> str:
@@ -143,7 +172,8 @@ def _roles(tokens: Any) -> dict[str, int]:
 
 
 def _steps(found: Any) -> tuple[int, ...]:
-    return tuple(ms for ms in found if isinstance(ms, int)) if isinstance(found, list) else ()
+    told = found if isinstance(found, list) else []
+    return tuple(ms for ms in told if isinstance(ms, int) and 0 <= ms < LARGEST)
 
 
 def _finite(value: Any) -> float | None:

@@ -16,6 +16,8 @@ from kate_eval.stats import Observed
 
 SHARDS = "shards"
 """Metadata of a log that is one part of a run: how many parts there are."""
+GRID_KEY = "grid"
+"""Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
 SIMULATED = "simulated/"
 """What the names of simulated models begin with."""
 FLOOR = "nearest"
@@ -159,7 +161,11 @@ class Run:
     @property
     def how(self) -> tuple[str, ...]:
         """How it was measured, whatever the samples."""
-        told = (self.parameters, self.generation, self.metadata, self.task_version)
+        mark = self.metadata.get(GRID_KEY)
+        metadata = dict(self.metadata)
+        if isinstance(mark, dict):  # two grids that have the same cell measure the same
+            metadata[GRID_KEY] = {name: value for name, value in mark.items() if name not in ("name", "cell")}
+        told = (self.parameters, self.generation, metadata, self.task_version)
         return (self.model, self.critic, self.solver, *map(repr, told))
 
     @cached_property

@@ -5,6 +5,7 @@ A table has the rows of one board and kind: what is simulated never stands besid
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from kate_eval.report.causes import Causes
@@ -147,6 +148,15 @@ def _learning(block: Sequence[Result]) -> Table | None:
     )
 
 
+def _side_by_side(block: Sequence[Result]) -> list[list[Result]]:
+    """The runs of one way of playing, each split once: where it was played twice, the next is a row apart."""
+    found: list[list[Result]] = []
+    for alike in _grouped(block, lambda result: (result.run.label, repr(result.run.parameters))):
+        splits = _grouped(alike, lambda result: official_split(result.run))
+        found += [[r for r in runs if r] for runs in zip_longest(*splits)]
+    return found
+
+
 def _overview(block: Sequence[Result]) -> Table | None:
     """AppWorld's test splits side by side, a row for all runs of one way of playing."""
     columns = [
@@ -154,7 +164,7 @@ def _overview(block: Sequence[Result]) -> Table | None:
         for key, label in GOALS.items()
     ]
     rows = []
-    for same in _grouped(block, lambda result: (result.run.label, repr(result.run.parameters))):
+    for same in _side_by_side(block):
         cells: dict[str, Value] = {}
         for result in same:
             split = official_split(result.run)

@@ -79,3 +79,13 @@ def test_an_unknown_file_names_our_grids(tmp_path: Path) -> None:
 )
 def test_options_that_don_t_fit(options: tuple[str, ...], says: str, tmp_path: Path) -> None:
     assert says in refused(grid_file(tmp_path, TWO), *options, "--log-dir", tmp_path / "logs")
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])
+def test_a_log_folder_that_inspect_can_t_list_is_refused_before_anything_is_played(
+    name: str, tmp_path: Path
+) -> None:
+    file = grid_file(tmp_path)
+    done = kate_grid(file, "--model", "simulated/default", "--log-dir", tmp_path / name)
+    assert done.exit_code == 1 and "choose another --log-dir" in done.output
+    assert not (tmp_path / name).exists()

@@ -82,7 +82,7 @@ def ended(notes: Path) -> int:
 
 def kept(folder: Path) -> int:
     """Samples that are in the logs: of each row in its best."""
-    return sum(logs[0].scored for logs in read_found(folder).values())
+    return sum(logs[0].count for logs in read_found(folder).values())
 
 
 @pytest.mark.slow
@@ -112,6 +112,6 @@ def test_told_to_end_it_closes_its_logs_and_says_where_it_stands(number: int, tm
     file, folder, notes = grid_file(tmp_path, CELLS), tmp_path / "logs", tmp_path / "ended"
     assert ended_by(number, 5, file, folder, notes) == 130
     [[found]] = read_found(folder).values()
-    assert found.status == "cancelled" and found.scored >= 5
+    assert found.status == "cancelled" and found.count >= 5
     plan = rows(kate_grid(*arguments(file, folder), "--dry-run").output)
-    assert plan["FC"][1:3] == ["partial", f"{found.scored} of 24"]
+    assert plan["FC"][1:3] == ["partial", f"{found.count} of 24"]

@@ -12,6 +12,7 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput, modelapi
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from kate_eval.endpoints.simulated import SimulatedAPI, current_sample
+from kate_eval.grid.found import read_found
 from kate_eval.knowledge.acquire import trajectory_bank
 from kate_eval.knowledge.acquire.bfcl import gold_cases
 from kate_eval.knowledge.folder import load_bank, save_bank
@@ -78,6 +79,23 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
 
     more = kate_grid(two, "--model", "simulated/default", "--limit", 2, "--log-dir", folder)
     assert [row[3] for row in rows(more.output).values()] == ["8 of 8", "8 of 8"]
+
+
+def test_other_entries_are_missing_though_as_many_samples_are_there(tmp_path: Path) -> None:
+    file, told = grid_file(tmp_path, ONE), ("--model", "simulated/default", "--log-dir", tmp_path / "logs")
+    twice = rows(kate_grid(file, *told, "--limit", 1, "--epochs", 2).output)["FC"]
+    assert (twice[1], twice[3]) == ("finished", "8 of 8")
+    plan = rows(kate_grid(file, *told, "--limit", 2, "--dry-run").output)["FC"]
+    assert plan[1:4] == ["partial", "4 of 8", "4"]
+    once = rows(kate_grid(file, *told, "--limit", 2).output)["FC"]
+    assert (once[1], once[3]) == ("finished", "8 of 8")
+
+
+def test_a_folder_s_name_may_have_spaces_and_letters_of_any_language(tmp_path: Path) -> None:
+    file, folder = grid_file(tmp_path, ONE), tmp_path / "a bü"
+    assert kate_grid(file, *SIMULATED, "--log-dir", folder).exit_code == 0
+    [[found]] = read_found(folder).values()
+    assert found.file.is_file()
 
 
 def test_a_failed_sample_is_named_and_tried_again_and_the_rest_is_kept(tmp_path: Path) -> None:

@@ -155,6 +155,34 @@ def test_appworld_s_test_splits_stand_side_by_side() -> None:
     assert cell(row, "sgc_difficulty_1").value == 0.5 and cell(row, "difficulty_1").n == 4
 
 
+def test_a_scenario_is_complete_in_an_epoch_in_which_all_its_variants_pass() -> None:
+    def score(tasks: dict[str, list[float | None]]) -> Cell:
+        samples = []
+        for task, values in tasks.items():
+            for epoch, value in enumerate(values, 1):
+                row = sample(task, value, epoch, group="difficulty_1")
+                if row.observed:
+                    seen = replace(row.observed, cluster=task[0], variants=2, epoch=epoch)
+                    row = replace(row, observed=seen)
+                samples.append(row)
+        run = replace(appworld("test_normal"), samples=tuple(samples), epochs=2, expected=len(samples))
+        [found] = tables(run)["appworld-test-normal-measured"].rows
+        return cell(found, "sgc")
+
+    assert score({"a1": [1.0, 0.0], "a2": [0.0, 1.0]}).value == 0.0  # never both in one epoch
+    assert score({"a1": [1.0, 0.0], "a2": [1.0, 1.0]}).value == 0.5
+    both = score({"a1": [1.0, 0.0], "a2": [1.0, None], "b1": [0.0, 1.0], "b2": [1.0, 1.0]})
+    assert (both.value, both.n) == (0.75, 2)  # of the first, the epoch that was scored whole
+
+
+def test_a_split_that_was_played_twice_has_two_rows() -> None:
+    one, part = appworld("test_normal"), appworld("test_normal")
+    part = replace(part, selection="two of them", samples=part.samples[:2])
+    first, second = tables(one, part, appworld("test_challenge"))["appworld-measured-overview"].rows
+    assert (cell(first, "tgc_normal").n, cell(first, "tgc_challenge").n, len(first.logs)) == (4, 4, 2)
+    assert cell(second, "tgc_normal").n == 2 and "tgc_challenge" not in second.cells
+
+
 def test_relevance_and_irrelevance_are_the_leaderboard_s() -> None:
     groups = ["irrelevance", "live_irrelevance", "live_irrelevance", "live_relevance"]
     samples = tuple(sample(f"e{n}", float(n != 1), group=group) for n, group in enumerate(groups))

@@ -88,6 +88,50 @@ def test_a_log_whose_samples_are_damaged_gives_way_to_an_older_run_of_the_cell(
     assert [note.code for note in found.notes] == ["unreadable"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("entries", "many"), ("entries", [1]), ("category_hashes", ["h"]), ("shards", "x")]
+)
+def test_a_log_whose_metadata_is_of_another_kind_is_named_and_hides_no_other(
+    logs: Path, name: str, value: Any
+) -> None:
+    log = read_eval_log(str(first(logs)))
+    log.eval.metadata = (log.eval.metadata or {}) | {name: value}
+    write_eval_log(log, str(first(logs)))
+    [run] = read_runs(logs)
+    assert run.solver == "width" and f"its {name} is of another kind" in notes(logs)["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "told"),
+    [
+        ("run_counters", {"provenance": {"bank_hash": ["h"]}}),
+        ("run_counters", {"provenance": {"bank_models": 3}}),
+        ("bfcl_verdict", {"interactions": "some"}),
+        ("bfcl_verdict", {"contained": 1}),
+    ],
+)
+def test_so_is_one_whose_scores_are(logs: Path, scorer: str, told: dict[str, Any]) -> None:
+    log = read_eval_log(str(first(logs)))
+    for sample in log.samples or []:
+        assert sample.scores
+        sample.scores[scorer].metadata = told
+    write_eval_log(log, str(first(logs)))
+    [run] = read_runs(logs)
+    assert run.solver == "width" and "is of another kind" in notes(logs)["unreadable"]
+
+
+def test_what_is_no_count_is_left_out(logs: Path) -> None:
+    log = read_eval_log(str(first(logs)))
+    for sample in log.samples or []:
+        assert sample.scores
+        sample.scores["run_counters"].value = {"requests": 1e308, "mean_width": 1.0}
+        sample.scores["run_counters"].metadata = {"step_ms": [10**400, -1, 5]}
+    write_eval_log(log, str(first(logs)))
+    run = next(run for run in read_runs(logs) if run.solver == "baseline")
+    assert [sample.counters for sample in run.samples] == [{"mean_width": 1.0}] * 4
+    assert {sample.step_ms for sample in run.samples} == {(5,)}
+
+
 def test_logs_of_other_tasks_are_counted_and_left_out(logs: Path) -> None:
     eval(Task([Sample("hi")]), model="mockllm/model", log_dir=str(logs), display="none")
     assert len(read_runs(logs)) == 2 and notes(logs) == {"foreign": "1 log of another task left out"}
@@ -102,6 +146,23 @@ def test_a_folder_of_other_things_has_no_logs(tmp_path: Path) -> None:
     ) as error:
         read_logs(tmp_path)
     assert "1 log of another task" in str(error.value)
+
+
+def test_one_cell_of_two_grids_is_one_row_and_what_it_depends_on_tells_cells_apart(logs: Path) -> None:
+    log = read_eval_log(str(first(logs)))
+
+    def put(grid: str, bank: str) -> None:
+        log.eval.metadata = (log.eval.metadata or {}) | {
+            "grid": {"name": grid, "cell": f"in {grid}", "key": "k", "depends": {"bank": bank}}
+        }
+        write_eval_log(log, str(logs / f"2027-01-01T00-00-00-00-00_bfcl_{grid}-{bank}.eval"))
+
+    first(logs).unlink()
+    put("one", "a")
+    put("two", "a")
+    assert len([run for run in read_runs(logs) if run.solver == "baseline"]) == 1
+    put("two", "b")
+    assert len([run for run in read_runs(logs) if run.solver == "baseline"]) == 2
 
 
 def test_the_newest_of_two_runs_of_a_cell_stands_for_both_and_says_so(logs: Path) -> None:

@@ -1,6 +1,7 @@
 """Numbers and names as people read them."""
 
 import unicodedata
+from decimal import Decimal
 
 from kate_eval.report.document import Cell, Column, Paired, Value
 
@@ -37,7 +38,9 @@ def _number(column: Column, value: float) -> str:
     if column.unit == "share":
         # Rounded to four digits first, as AppWorld's engine does; rates without decimals have a sign.
         return f"{100 * round(value, 4):.{column.digits}f}" + ("" if column.digits else "%")
-    return f"{value:.4g}" if column.unit == "dollars" else f"{value:,.{column.digits}f}"
+    if column.unit == "dollars":
+        return f"{Decimal(f'{value:.4g}'):f}"  # four digits, never with an exponent
+    return f"{value:,.{column.digits}f}"
 
 
 def difference(found: Paired | None) -> str:

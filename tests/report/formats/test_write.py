@@ -105,6 +105,8 @@ def test_numbers_are_shown_by_their_unit() -> None:
     assert figure(column("tokens", 0), 40213.4) == "40,213" and figure(column("seconds", 2), 0.363) == "0.36"
     assert figure(column("dollars", 4), 0.000123456) == "0.0001235" and figure(column("text", 0), None) == "-"
     assert figure(column("count", 0), 3) == "3"
+    assert figure(column("dollars", 4), 12345.6) == "12350" and figure(column("dollars", 4), 0.0) == "0"
+    assert figure(column("dollars", 4), 0.0000123) == "0.0000123"
 
 
 def test_differences_tell_their_interval_and_corrected_p_value() -> None:

@@ -40,7 +40,7 @@ function sortable(value) {
 }
 
 function signed(share) {
-  return (share > 0 ? "+" : share < 0 ? "-" : "") + fixed(Math.abs(100 * share), 1);
+  return (share < 0 ? "-" : "+") + fixed(Math.abs(100 * share), 1);
 }
 
 function probability(p) {
