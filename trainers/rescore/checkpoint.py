@@ -94,13 +94,35 @@ def services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
     if checkpoint.adapter:
         assert checkpoint.base is not None
         served = _distinct(checkpoint.base, checkpoint.name)
-        plays = ({served: {"weights": "base"}} if base else {}) | own
+        plays = ({served: _base_facts(base)} if base else {}) | own
         return [Service(_place(checkpoint.base), served, (checkpoint.folder,), plays)]
     found = [Service(str(checkpoint.folder), checkpoint.name, (), own)]
     if base is not None:
-        served = _distinct(base, checkpoint.name)
-        found.insert(0, Service(_place(base), served, (), {served: {"weights": "base"}}))
+        found.insert(0, _base_service(base, checkpoint.name))
     return found
+
+
+def _base_service(base: str, other: str) -> Service:
+    """The server of a base that has one of its own; an adapter is served with the model that it adapts."""
+    folder = Path(base).expanduser()
+    if not (folder / ADAPTER).is_file() or (folder / CONFIG).is_file():
+        served = _distinct(base, other)
+        return Service(_place(base), served, (), {served: _base_facts(base)})
+    adapter = read_checkpoint(folder)
+    assert adapter.base is not None
+    if adapter.name == other:
+        raise ConfigurationError(
+            f"The checkpoint and the adapter it was trained on, {adapter.folder}, are both named {other}, "
+            "and a server gives an adapter its folder's name: rename one of the folders, or give --no-base"
+        )
+    served = _distinct(adapter.base, adapter.name)
+    return Service(_place(adapter.base), served, (adapter.folder,), {adapter.name: _base_facts(base)})
+
+
+def _base_facts(base: str) -> dict[str, str]:
+    """A folder's weights may be others later, a hub name's not."""
+    folder = Path(base).expanduser()
+    return {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
 
 
 def facts(checkpoint: Checkpoint) -> dict[str, str]:

@@ -58,6 +58,26 @@ def test_a_base_of_the_same_name_is_served_under_another(tmp_path: Path) -> None
     assert list(service.plays) == ["base-model", "model"]
 
 
+def test_all_weights_that_were_trained_on_an_adapter_have_it_served_as_one(tmp_path: Path) -> None:
+    sft = make(tmp_path / "sft", "hub/model", adapter=True)
+    found = read_checkpoint(make(tmp_path / "rl", str(sft), adapter=False))
+    base, own = services(found, beside_base=True)
+    assert (base.model, base.served, base.adapters) == ("hub/model", "hub/model", (sft,))
+    assert (list(base.plays), list(own.plays), own.adapters) == (["sft"], ["rl"], ())
+    alike = read_checkpoint(make(tmp_path / "b/sft", str(sft), adapter=False))
+    with pytest.raises(ConfigurationError, match=r"both named sft.*rename one of the folders"):
+        services(alike, beside_base=True)
+
+
+def test_a_base_that_was_trained_again_is_played_again(tmp_path: Path) -> None:
+    found = read_checkpoint(make(tmp_path / "rl", str(tmp_path / "sft"), adapter=False))
+    plays = []
+    for weights in (b"one", b"two"):
+        make(tmp_path / "sft", "hub/model", adapter=False, weights=weights)
+        plays.append(services(found, beside_base=True)[0].plays)
+    assert plays[0] != plays[1]
+
+
 def test_an_adapter_made_elsewhere_names_its_base_itself(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "hub/model"}')
     found = read_checkpoint(tmp_path)
