@@ -18,7 +18,7 @@ FULL_RATE, LORA_RATE = 1e-6, 1e-5
 class GrpoParameters(BaseModel):
     """Parameters of `kate train grpo`; the defaults are the literature's, not tuned here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows: Path = Field(description="Folder of rows (kate train rows) to begin rollouts from.")
     base: str = Field(description="Model to train: a hub name, a folder, or a checkpoint of ours.")
@@ -134,6 +134,11 @@ class GrpoParameters(BaseModel):
             completion_tokens=self.completion_tokens,
             **({"context_tokens": min(known)} if known else {}),
         )
+
+    @property
+    def kind(self) -> Literal["full", "adapter"]:
+        """Of the checkpoint."""
+        return "adapter" if self.lora and not self.merge else "full"
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for an interrupted run to go on, as JSON data."""

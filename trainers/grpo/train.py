@@ -72,7 +72,7 @@ def train_grpo(parameters: GrpoParameters, say: Say, restart: bool = False) -> O
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if not restart and (there := finished(parameters.output, run)) is not None:
+    if not restart and (there := finished(parameters.output, run, parameters.kind)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = _Work(parameters, machine, vllm, rows, run, say)
@@ -270,7 +270,7 @@ class _Work:
         root, stages = chain(p.base)
         return CheckpointCard(
             trainer="grpo",
-            kind="adapter" if p.lora and not p.merge else "full",
+            kind=p.kind,
             base=p.base,
             adapts=self._adapts(),
             root=root,

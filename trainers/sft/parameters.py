@@ -12,7 +12,7 @@ Attention = Literal["auto", "eager", "sdpa", "flash_attention_2", "flash_attenti
 class SftParameters(BaseModel):
     """Parameters of `kate train sft`; the defaults follow the paper (LoRA, 3e-5, three epochs)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows: Path = Field(description="Folder of rows (kate train rows).")
     base: str = Field(description="Model to train: a hub name, a folder, or a checkpoint of ours.")
@@ -96,6 +96,11 @@ class SftParameters(BaseModel):
     )
     parity_rows: int = Field(default=32, gt=0, description="Rows compared so.")
     threads: int | None = Field(default=None, gt=0, description="CPU threads. By default torch's own choice.")
+
+    @property
+    def kind(self) -> Literal["full", "adapter"]:
+        """Of the checkpoint."""
+        return "adapter" if self.lora and not self.merge else "full"
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for an interrupted run to go on, as JSON data."""

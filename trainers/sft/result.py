@@ -79,7 +79,7 @@ def _card(work: Work, evaluation: dict[str, Any], curves: Curves) -> CheckpointC
     root, stages = chain(p.base)
     return CheckpointCard(
         trainer="sft",
-        kind="adapter" if p.lora and not p.merge else "full",
+        kind=p.kind,
         base=p.base,
         adapts=_adapts(work),
         root=root,

@@ -69,7 +69,7 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if not restart and (there := finished(parameters.output, run)) is not None:
+    if not restart and (there := finished(parameters.output, run, parameters.kind)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
     work = Work(parameters, machine, rows, run, say)
@@ -83,9 +83,25 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
     return Outcome(card, state.global_step, state.max_steps)
 
 
-def finished(output: Path, run: Run) -> CheckpointCard | None:
-    """The checkpoint of a run that was finished before."""
+def finished(output: Path, run: Run, kind: str) -> CheckpointCard | None:
+    """The checkpoint of a run that was finished before.
+
+    Args:
+        output: where it would be.
+        run: the run.
+        kind: that is wanted, adapter or full.
+
+    Raises:
+        TrainingError: it is of the other kind: the states that it could be made of are gone.
+    """
     if not run.finished or not (output / CARD).is_file():
         return None
     card = load_card(output)
-    return card if card.weights_hash == run.finished else None
+    if card.weights_hash != run.finished:
+        return None
+    if card.kind != kind:
+        raise TrainingError(
+            f"{output} holds this run's checkpoint already, of kind {card.kind}, and {kind} is wanted: give "
+            "--merge as before, another -o, or --restart to train it anew"
+        )
+    return card
