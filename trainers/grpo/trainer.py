@@ -22,7 +22,7 @@ from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rollout import Played, Player, Policy
 from kate_eval.trainers.rollout.log import Kind, RolloutLog
 from kate_eval.trainers.row import Row
-from kate_eval.trainers.sft.watch import not_finite
+from kate_eval.trainers.watch import not_finite
 
 REWARD = "rollout_reward"
 """Key under which rollouts hand their rewards to the reward function."""

@@ -12,10 +12,11 @@ import pytest
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.base_model import identity
 from kate_eval.trainers.checkpoint import load_card
+from kate_eval.trainers.outcome import Outcome
 from kate_eval.trainers.rows.folder import save_rows
 from kate_eval.trainers.run import Run
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.train import Outcome, train_sft
+from kate_eval.trainers.sft.train import train_sft
 from tests.trainers import tiny
 
 from .conftest import CARD
