@@ -5,7 +5,7 @@ the other.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kate_eval.errors import ConfigurationError
@@ -13,7 +13,7 @@ from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
 from kate_eval.trainers.checkpoint.folder import weights_hash
 
-CONFIG, ADAPTER = "config.json", "adapter_config.json"
+CONFIG, ADAPTER, TEMPLATE = "config.json", "adapter_config.json", "chat_template.jinja"
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Service:
         served: the name it has there.
         adapters: folders of adapters it serves beside it.
         plays: names of the models that play, and what their names don't say about them.
+        flags: vLLM's, by which its prompts are those that the checkpoint was trained on.
     """
 
     model: str
     served: str
     adapters: tuple[Path, ...]
     plays: dict[str, dict[str, str]]
+    flags: tuple[str, ...] = ()
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -83,12 +85,29 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
-    """The servers to start, one after the other.
+    """The servers to start, one after the other; the base is shown what the checkpoint is.
 
     Args:
         checkpoint: that is to be scored.
         beside_base: whether its base plays too.
     """
+    return [replace(one, flags=template_flags(checkpoint)) for one in _services(checkpoint, beside_base)]
+
+
+def template_flags(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The template arguments that it was trained with, and its template where that was given to it."""
+    card = checkpoint.card
+    if card is None:
+        return ()
+    arguments = card.renderer.get("template_args")
+    flags = ("--default-chat-template-kwargs", json.dumps(arguments)) if arguments else ()
+    file = checkpoint.folder / TEMPLATE
+    if card.config.get("chat_template") and file.is_file():
+        flags += ("--chat-template", str(file))
+    return flags
+
+
+def _services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
     own = {checkpoint.name: facts(checkpoint)}
     base = checkpoint.base if beside_base else None
     if checkpoint.adapter:
