@@ -100,7 +100,9 @@ def template_flags(checkpoint: Checkpoint) -> tuple[str, ...]:
     if card is None:
         return ()
     arguments = card.renderer.get("template_args")
-    flags = ("--default-chat-template-kwargs", json.dumps(arguments)) if arguments else ()
+    flags: tuple[str, ...] = ()
+    if arguments:
+        flags = ("--default-chat-template-kwargs", json.dumps(arguments))
     file = checkpoint.folder / TEMPLATE
     if card.config.get("chat_template") and file.is_file():
         flags += ("--chat-template", str(file))
