@@ -1,28 +1,28 @@
 """What a GRPO run is made of."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from kate_eval.trainers.rewards import DEFAULT, REWARDS
 from kate_eval.trainers.rollout import Bounds
 from kate_eval.trainers.rollout.reading import Parser
-from kate_eval.trainers.sft.parameters import Attention, Precision
+from kate_eval.trainers.run_parameters import RunParameters
 
 Generation = Literal["auto", "transformers", "colocate", "server"]
 Shown = Literal["any", "with", "without"]
 FULL_RATE, LORA_RATE = 1e-6, 1e-5
 
 
-class GrpoParameters(BaseModel):
+class GrpoParameters(RunParameters):
     """Parameters of `kate train grpo`; the defaults are the literature's, not tuned here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    NOT_IDENTITY: ClassVar[frozenset[str]] = RunParameters.NOT_IDENTITY | {
+        *("log_mib", "at_once", "vllm_url", "vllm_memory")
+    }
 
     rows: Path = Field(description="Folder of rows (kate train rows) to begin rollouts from.")
-    base: str = Field(description="Model to train: a hub name, a folder, or a checkpoint of ours.")
-    output: Path = Field(description="Folder for the checkpoint; the run's own goes beside it (NAME.run).")
     reward: str = Field(
         DEFAULT,
         description=f"{', '.join(REWARDS)}. It says how far a rollout goes: a step, a turn, an episode.",
@@ -30,22 +30,13 @@ class GrpoParameters(BaseModel):
     knowledge: Shown = Field(
         "any", description="Rows whose messages show knowledge: all as they are, or only."
     )
-    lora: bool = Field(False, description="Train a LoRA adapter instead of all weights.")
-    lora_rank: int = Field(16, gt=0, description="Rank of the adapter.")
-    lora_alpha: int = Field(32, gt=0, description="Scale of the adapter, over its rank.")
-    lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the adapter.")
-    merge: bool = Field(False, description="Save the adapter merged into its base, as full weights.")
     learning_rate: float | None = Field(
         None, gt=0, description=f"Peak of the schedule. By default {FULL_RATE:g}, with --lora {LORA_RATE:g}."
     )
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = Field(
         "constant_with_warmup", description="Learning rate after the warm-up."
     )
-    warmup: float = Field(0.03, ge=0, lt=1, description="Share of the steps that warm up.")
-    weight_decay: float = Field(0.0, ge=0, description="Of AdamW.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     epochs: float = Field(1.0, gt=0, description="Times that each row begins a group of rollouts.")
-    max_steps: int | None = Field(None, gt=0, description="Optimizer steps at most, whatever the epochs.")
     prompts: int = Field(8, gt=0, description="Rows of an optimizer step.")
     generations: int = Field(8, ge=2, description="Rollouts of each row: a group, compared among themselves.")
     batch_size: int = Field(1, gt=0, description="Rollouts that a device takes at a time, in the loss.")
@@ -77,37 +68,12 @@ class GrpoParameters(BaseModel):
     vllm_memory: float = Field(
         0.3, gt=0, lt=1, description="With colocate: vLLM's share of the GPU's memory."
     )
-    precision: Precision = Field("auto", description="Of the computation; auto: bf16 on a GPU, else fp32.")
-    weights: Precision = Field(
-        "auto", description="Of the weights; auto: fp32 if all are trained, else as the computation."
-    )
-    attention: Attention = Field("auto", description="Implementation of attention; auto: the model's own.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU where there is one.")
-    checkpointing: bool | None = Field(
-        None, description="Recompute activations to save memory. By default on a GPU."
-    )
     eval_rows: int = Field(16, ge=0, description="Held-out rows played greedily at each evaluation.")
     eval_steps: int | None = Field(
         None, gt=0, description="Steps between evaluations. By default a fifth of them."
     )
-    save_steps: int | None = Field(
-        None, gt=0, description="Steps between states to resume from. By default as the evaluations."
-    )
-    keep: int = Field(2, ge=2, description="States kept: with two, one is whole while the next is written.")
     log_mib: int = Field(256, gt=0, description="Size of the log of rollouts; beyond it the oldest go.")
     seed: int = Field(0, ge=0, description="Of the order of rows, of sampling, and of the adapter.")
-    chat_template: str | None = Field(
-        None, description="A template file, or one of ours (hermes), where the base has none."
-    )
-    template_args: dict[str, Any] = Field(
-        default_factory=dict, description="Arguments of the template, as JSON; serve with the same."
-    )
-    eos_token: str | None = Field(None, description="Token that ends a turn, where it isn't the tokenizer's.")
-    parity_url: str | None = Field(
-        None, description="A vLLM server with the base model: prompts are compared with its before training."
-    )
-    parity_rows: int = Field(32, gt=0, description="Rows compared so.")
-    threads: int | None = Field(None, gt=0, description="CPU threads. By default torch's own choice.")
 
     @field_validator("reward")
     @classmethod
@@ -134,11 +100,3 @@ class GrpoParameters(BaseModel):
             completion_tokens=self.completion_tokens,
             **({"context_tokens": min(known)} if known else {}),
         )
-
-    def identity(self) -> dict[str, Any]:
-        """What must be the same for an interrupted run to go on, as JSON data."""
-        elsewhere = {
-            *("output", "parity_url", "parity_rows", "merge", "threads", "keep", "log_mib"),
-            *("at_once", "vllm_url", "vllm_memory"),
-        }
-        return self.model_dump(mode="json", exclude=elsewhere)

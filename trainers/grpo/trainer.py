@@ -22,7 +22,7 @@ from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rollout import Played, Player, Policy
 from kate_eval.trainers.rollout.log import Kind, RolloutLog
 from kate_eval.trainers.row import Row
-from kate_eval.trainers.sft.watch import not_finite
+from kate_eval.trainers.watch import not_finite
 
 REWARD = "rollout_reward"
 """Key under which rollouts hand their rewards to the reward function."""
@@ -229,50 +229,21 @@ def arguments(
         TrainingError: the rollouts of a step can't be shared out.
     """
     p = parameters
-    every = p.eval_steps or max(1, steps // 5)
-    accumulation, rest = divmod(p.prompts * p.generations, p.batch_size * processes)
-    if rest or not accumulation:
-        raise TrainingError(
-            f"{p.prompts} prompts x {p.generations} generations can't be shared out among {processes} "
-            f"processes, {p.batch_size} at a time: choose --prompts, --generations and --batch-size so that "
-            "the one is a multiple of the other"
-        )
     return trl.GRPOConfig(
         output_dir=str(folder),
         per_device_train_batch_size=p.batch_size,
-        gradient_accumulation_steps=accumulation,
+        gradient_accumulation_steps=_accumulation(p, processes),
+        **_optimizer(p),
+        **_breaks(p, steps),
+        **_loss(p),
+        **_vllm(p, renderer, vllm),
         num_generations=p.generations,
         num_generations_eval=1,
         max_completion_length=p.completion_tokens,
-        loss_type=p.loss,
-        scale_rewards=p.scale_rewards,
-        beta=p.beta,
-        epsilon=p.epsilon,
-        epsilon_high=p.epsilon_high,
         temperature=p.temperature,
         top_p=p.top_p,
-        # Ours masks rollouts that a bound cut off: TRL goes by the last token, and knows no bound of answers.
-        mask_truncated_completions=False,
-        use_vllm=vllm is not None,
-        vllm_mode=vllm or "colocate",
-        vllm_server_base_url=p.vllm_url if vllm == "server" else None,
-        vllm_gpu_memory_utilization=p.vllm_memory,
-        vllm_max_model_length=p.context_tokens,
-        generation_kwargs={"stop_token_ids": sorted(renderer.stop_ids)} if vllm else None,
-        learning_rate=p.rate,
-        lr_scheduler_type=p.schedule,
-        warmup_steps=p.warmup,
-        weight_decay=p.weight_decay,
-        max_grad_norm=p.max_grad_norm,
-        num_train_epochs=p.epochs,
-        max_steps=p.max_steps or -1,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if p.eval_rows else "no",
-        eval_steps=every,
-        eval_on_start=bool(p.eval_rows),
-        save_steps=p.save_steps or every,
-        save_total_limit=p.keep,
         seed=p.seed,
         data_seed=p.seed,
         bf16=machine.bf16,
@@ -281,3 +252,62 @@ def arguments(
         report_to="tensorboard",
         disable_tqdm=True,
     )
+
+
+def _accumulation(p: GrpoParameters, processes: int) -> int:
+    """Batches of an optimizer step."""
+    accumulation, rest = divmod(p.prompts * p.generations, p.batch_size * processes)
+    if rest or not accumulation:
+        raise TrainingError(
+            f"{p.prompts} prompts x {p.generations} generations can't be shared out among {processes} "
+            f"processes, {p.batch_size} at a time: choose --prompts, --generations and --batch-size so that "
+            "the one is a multiple of the other"
+        )
+    return accumulation
+
+
+def _loss(p: GrpoParameters) -> dict[str, Any]:
+    return {
+        "loss_type": p.loss,
+        "scale_rewards": p.scale_rewards,
+        "beta": p.beta,
+        "epsilon": p.epsilon,
+        "epsilon_high": p.epsilon_high,
+        # Ours masks rollouts that a bound cut off: TRL goes by the last token, and knows no bound of answers.
+        "mask_truncated_completions": False,
+    }
+
+
+def _vllm(p: GrpoParameters, renderer: Renderer, vllm: str | None) -> dict[str, Any]:
+    return {
+        "use_vllm": vllm is not None,
+        "vllm_mode": vllm or "colocate",
+        "vllm_server_base_url": p.vllm_url if vllm == "server" else None,
+        "vllm_gpu_memory_utilization": p.vllm_memory,
+        "vllm_max_model_length": p.context_tokens,
+        "generation_kwargs": {"stop_token_ids": sorted(renderer.stop_ids)} if vllm else None,
+    }
+
+
+def _optimizer(p: GrpoParameters) -> dict[str, Any]:
+    return {
+        "learning_rate": p.rate,
+        "lr_scheduler_type": p.schedule,
+        "warmup_steps": p.warmup,
+        "weight_decay": p.weight_decay,
+        "max_grad_norm": p.max_grad_norm,
+        "num_train_epochs": p.epochs,
+        "max_steps": p.max_steps or -1,
+    }
+
+
+def _breaks(p: GrpoParameters, steps: int) -> dict[str, Any]:
+    """When it is evaluated and saved."""
+    every = p.eval_steps or max(1, steps // 5)
+    return {
+        "eval_strategy": "steps" if p.eval_rows else "no",
+        "eval_steps": every,
+        "eval_on_start": bool(p.eval_rows),
+        "save_steps": p.save_steps or every,
+        "save_total_limit": p.keep,
+    }

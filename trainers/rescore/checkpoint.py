@@ -5,7 +5,7 @@ the other.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kate_eval.errors import ConfigurationError
@@ -13,7 +13,7 @@ from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
 from kate_eval.trainers.checkpoint.folder import weights_hash
 
-CONFIG, ADAPTER = "config.json", "adapter_config.json"
+CONFIG, ADAPTER, TEMPLATE = "config.json", "adapter_config.json", "chat_template.jinja"
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Service:
         served: the name it has there.
         adapters: folders of adapters it serves beside it.
         plays: names of the models that play, and what their names don't say about them.
+        flags: vLLM's, by which its prompts are those that the checkpoint was trained on.
     """
 
     model: str
     served: str
     adapters: tuple[Path, ...]
     plays: dict[str, dict[str, str]]
+    flags: tuple[str, ...] = ()
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -83,24 +85,65 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
-    """The servers to start, one after the other.
+    """The servers to start, one after the other; the base is shown what the checkpoint is.
 
     Args:
         checkpoint: that is to be scored.
         beside_base: whether its base plays too.
     """
+    return [replace(one, flags=template_flags(checkpoint)) for one in _services(checkpoint, beside_base)]
+
+
+def template_flags(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The template arguments that it was trained with, and its template where that was given to it."""
+    card = checkpoint.card
+    if card is None:
+        return ()
+    arguments = card.renderer.get("template_args")
+    flags: tuple[str, ...] = ()
+    if arguments:
+        flags = ("--default-chat-template-kwargs", json.dumps(arguments))
+    file = checkpoint.folder / TEMPLATE
+    if card.config.get("chat_template") and file.is_file():
+        flags += ("--chat-template", str(file))
+    return flags
+
+
+def _services(checkpoint: Checkpoint, beside_base: bool) -> list[Service]:
     own = {checkpoint.name: facts(checkpoint)}
     base = checkpoint.base if beside_base else None
     if checkpoint.adapter:
         assert checkpoint.base is not None
         served = _distinct(checkpoint.base, checkpoint.name)
-        plays = ({served: {"weights": "base"}} if base else {}) | own
+        plays = ({served: _base_facts(base)} if base else {}) | own
         return [Service(_place(checkpoint.base), served, (checkpoint.folder,), plays)]
     found = [Service(str(checkpoint.folder), checkpoint.name, (), own)]
     if base is not None:
-        served = _distinct(base, checkpoint.name)
-        found.insert(0, Service(_place(base), served, (), {served: {"weights": "base"}}))
+        found.insert(0, _base_service(base, checkpoint.name))
     return found
+
+
+def _base_service(base: str, other: str) -> Service:
+    """The server of a base that has one of its own; an adapter is served with the model that it adapts."""
+    folder = Path(base).expanduser()
+    if not (folder / ADAPTER).is_file() or (folder / CONFIG).is_file():
+        served = _distinct(base, other)
+        return Service(_place(base), served, (), {served: _base_facts(base)})
+    adapter = read_checkpoint(folder)
+    assert adapter.base is not None
+    if adapter.name == other:
+        raise ConfigurationError(
+            f"The checkpoint and the adapter it was trained on, {adapter.folder}, are both named {other}, "
+            "and a server gives an adapter its folder's name: rename one of the folders, or give --no-base"
+        )
+    served = _distinct(adapter.base, adapter.name)
+    return Service(_place(adapter.base), served, (adapter.folder,), {adapter.name: _base_facts(base)})
+
+
+def _base_facts(base: str) -> dict[str, str]:
+    """A folder's weights may be others later, a hub name's not."""
+    folder = Path(base).expanduser()
+    return {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
 
 
 def facts(checkpoint: Checkpoint) -> dict[str, str]:

@@ -113,7 +113,7 @@ def _asked(service: Service, options: Options, base_url: str | None) -> Options:
 
 @contextmanager
 def _served(service: Service, serve: dict[str, Any], say: Say) -> Iterator[list[str]]:
-    flags = ("--served-model-name", service.served, *serve.get("flags", ()))
+    flags = ("--served-model-name", service.served, *service.flags, *serve.get("flags", ()))
     told = ServeOptions(**{**serve, "flags": flags}, model=service.model, adapters=service.adapters)
     with serving(told, say) as running:
         yield running.base_urls

@@ -18,6 +18,7 @@ from kate_eval.knowledge.acquire.journal import Journal
 from kate_eval.knowledge.acquire.trajectory import NAME as TRAJECTORY
 from kate_eval.knowledge.acquire.write import Written, write
 from kate_eval.knowledge.item import Experience, RecordedCall, RecordedStep
+from kate_eval.knowledge.scenario import siblings_of
 from kate_eval.solvers.parameters import prompts_hash
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows import appworld, bfcl
@@ -126,7 +127,11 @@ def _augmenter(gold: Gold, recipe: Recipe) -> Augmenter | None:
     if not recipe.knowledge.forms:
         return None
     apart = held_out(gold.clusters.values(), recipe.held_out, recipe.seed)
-    away = frozenset(entry for entry, cluster in gold.clusters.items() if cluster in apart)
+    siblings = siblings_of(gold.card.benchmark)
+    # A bank may hold other variants of their scenarios than those that rows are made of.
+    away = frozenset(
+        s for entry, cluster in gold.clusters.items() if cluster in apart for s in siblings(entry)
+    )
     return Augmenter(recipe.knowledge, gold.card.benchmark, away)
 
 
@@ -193,8 +198,12 @@ def _rows(
     played: Sequence[Played], recipe: Recipe, written: Written[Text] | None, writer: str
 ) -> Iterator[Row]:
     texts = {text.key: text.text for text in written.items} if written else {}
-    corruptions = Corruptions(played) if recipe.aggregation else None
+    away = held_out((one.cluster for one in played), recipe.held_out, recipe.seed)
+    # What is held out must not come back as a wrong choice in rows to learn from.
+    learnt = Corruptions([one for one in played if one.cluster not in away]) if recipe.aggregation else None
+    apart = Corruptions(played) if recipe.aggregation else None
     for one in played:
+        corruptions = apart if one.cluster in away else learnt
         for moment in moments(one, texts):
             key = (one.entry, moment.turn.index, moment.number)
             row = step_row(moment, writer if key in texts else "")

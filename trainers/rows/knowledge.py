@@ -1,6 +1,6 @@
 """Knowledge in the rows' prompts: by the solvers' own injector, never of the entry itself or a sibling.
 
-Nor is it of entries that are held out: no training row may show their gold.
+Nor is it of entries that are held out, or their siblings: no training row may show their gold.
 
 Some entries get none (dropout), so that a trained model works without a bank too, and some of the items
 shown are exchanged for ones that do not qualify, so that it learns to pass over what doesn't fit.
@@ -112,7 +112,7 @@ class Augmenter:
     Args:
         how: parameters, and the shares that get none or something else.
         benchmark: of the entries.
-        away: entries that are held out.
+        away: entries that are held out, with their siblings.
 
     Attributes:
         bank: whose items are shown.

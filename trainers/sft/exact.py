@@ -4,6 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inspect_ai.model import ChatMessageAssistant
+from inspect_ai.tool import ToolInfo
+
+from kate_eval.episode import Call
+from kate_eval.trainers.rollout.reading import read_answer, sets_out_to_call
 from kate_eval.trainers.row import Json, Row
 from kate_eval.trainers.sft.examples import Example
 
@@ -62,31 +67,27 @@ def acts(row: Row) -> bool:
 
 
 def same(row: Row, text: str) -> bool:
-    """Whether an answer does what the row's does: the same calls in order; where none are due, none.
+    """Whether an answer does what the row's does: the same calls in order; where none are due, a reply.
 
     Answers that act by their text (code, calls as text, a critic's choice) are compared as that.
     """
     if row.mode != "fc" or row.kind != "step":
         return _without_thinking(text) == str(row.completion.get("content") or "").strip()
-    return _calls(text, row.tools) == [call.key for call in row.calls]
+    found = _read(text, row.tools)
+    if not row.calls:
+        return not found.tool_calls and bool(found.text.strip()) and not sets_out_to_call(found.text)
+    made = [Call(call.function, call.arguments).key for call in found.tool_calls or []]
+    return made == [call.key for call in row.calls]
 
 
 def _without_thinking(text: str) -> str:
     return text.rpartition("</think>")[2].strip()
 
 
-def _calls(text: str, tools: Sequence[Json]) -> list[str]:
-    """The calls in a text, read as our solvers read what a server left there."""
-    from inspect_ai.model import ChatMessageAssistant
-    from inspect_ai.tool import ToolInfo
-
-    from kate_eval.episode import Call
-    from kate_eval.recovery import recover
-
+def _read(text: str, tools: Sequence[Json]) -> ChatMessageAssistant:
+    """An answer read as rollouts read it, and our solvers."""
     offered = [ToolInfo.model_validate({"description": "", **tool["function"]}) for tool in tools]
-    found = recover(ChatMessageAssistant(content=_without_thinking(text)), offered, str, 0)
-    calls = (found.message.tool_calls if found else None) or []
-    return [Call(call.function, call.arguments).key for call in calls]
+    return read_answer(text, offered, str, 0, "recovery")
 
 
 def _answers(

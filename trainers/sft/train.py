@@ -1,38 +1,11 @@
 """One SFT run from rows to checkpoint, or on from where it was interrupted."""
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from kate_eval.errors import TrainingError
-from kate_eval.trainers.base_model import identity
-from kate_eval.trainers.checkpoint import CheckpointCard, load_card
-from kate_eval.trainers.checkpoint.card import CARD
-from kate_eval.trainers.machine import choose_machine
-from kate_eval.trainers.rows.folder import load_rows
-from kate_eval.trainers.run import Run
+from kate_eval.trainers.outcome import Outcome, train
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.result import save_result
-from kate_eval.trainers.sft.work import Work
-from kate_eval.trainers.stopping import StopRequest
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        card: of the checkpoint; None: it was told to stop before.
-        step: the last one done.
-        steps: of the whole run.
-    """
-
-    card: CheckpointCard | None
-    step: int
-    steps: int
+from kate_eval.trainers.sft.work import SftWork
+from kate_eval.trainers.work import Say
 
 
 def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Outcome:
@@ -48,44 +21,4 @@ def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Out
         RowsError: the rows can't be read.
         EndpointError: parity was to be checked, and the server doesn't answer.
     """
-    import torch
-
-    from kate_eval.trainers.sft.watch import quiet
-
-    if parameters.merge and not parameters.lora:
-        raise TrainingError("--merge puts an adapter into its base: it needs --lora")
-    quiet()
-    if parameters.threads:
-        torch.set_num_threads(parameters.threads)
-    first = os.environ.get("RANK", "0") == "0"
-    machine = choose_machine(
-        parameters.device,
-        parameters.precision,
-        parameters.weights,
-        parameters.attention,
-        all_weights=not parameters.lora,
-    )
-    rows = load_rows(parameters.rows)
-    run = Run.of(parameters.output)
-    if first:
-        run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
-    if not restart and (there := finished(parameters.output, run)) is not None:
-        say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
-        return Outcome(there, there.steps, there.steps)
-    work = Work(parameters, machine, rows, run, say)
-    stop = StopRequest()
-    with stop.listening(say):
-        work.prepare(stop)
-        work.train()
-        state = work.trainer.state
-        stopped = stop.made and state.global_step < state.max_steps
-        card = None if stopped else save_result(work)
-    return Outcome(card, state.global_step, state.max_steps)
-
-
-def finished(output: Path, run: Run) -> CheckpointCard | None:
-    """The checkpoint of a run that was finished before."""
-    if not run.finished or not (output / CARD).is_file():
-        return None
-    card = load_card(output)
-    return card if card.weights_hash == run.finished else None
+    return train(parameters, say, restart, lambda machine: partial(SftWork, parameters, machine))

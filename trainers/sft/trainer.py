@@ -18,7 +18,7 @@ from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.sft.exact import exact_match
 from kate_eval.trainers.sft.examples import Example
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.watch import not_finite
+from kate_eval.trainers.watch import not_finite
 
 _NAMED = 20
 """Rows that a message names at most."""

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from kate_eval.errors import ConfigurationError, TrainingError
 from kate_eval.trainers.grpo.generation import choose_vllm
 from kate_eval.trainers.grpo.parameters import Generation, GrpoParameters
 from kate_eval.trainers.machine import Machine
 from kate_eval.trainers.parameters import read_parameters
+from kate_eval.trainers.sft.parameters import SftParameters
 
 GIVEN = {"rows": Path("rows"), "base": "base", "output": Path("out")}
 CPU = Machine(cuda=False, bf16=False, weights="float32", attention=None, name="CPU, 1 threads")
@@ -75,3 +77,10 @@ def test_vllm_in_this_process_or_a_server(monkeypatch: pytest.MonkeyPatch) -> No
         choose_vllm("server", None, GPU)
     with pytest.raises(TrainingError, match="not colocate"):
         choose_vllm("colocate", "http://host", GPU)
+
+
+@pytest.mark.parametrize("model", [GrpoParameters, SftParameters])
+@pytest.mark.parametrize("name", ["epochs", "learning_rate"])
+def test_no_number_is_without_end(model: type[BaseModel], name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: Input should be a finite number"):
+        read_parameters(model, [], {**GIVEN, name: float("inf")})

@@ -1,6 +1,8 @@
 """Runs of a few steps on a tiny model: what is learnt, logged, saved, resumed, refused."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,12 +16,12 @@ from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint import load_card
 from kate_eval.trainers.grpo.parameters import GrpoParameters
 from kate_eval.trainers.grpo.train import train_grpo
+from kate_eval.trainers.outcome import Outcome
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rewards import REWARDS, Findings, Reward, Rule
 from kate_eval.trainers.rollout import Sampled
 from kate_eval.trainers.rollout.log import read_rollouts
 from kate_eval.trainers.rows.folder import save_rows
-from kate_eval.trainers.sft.train import Outcome
 from tests.trainers import tiny
 from tests.trainers.rollout.playing import gold_row, written
 from tests.trainers.sft.conftest import CARD
@@ -86,6 +88,26 @@ def test_a_reward_that_raises_stops_the_run_which_goes_on_to_the_same_rewards(
     assert whole and resumed and whole.curves["reward"] == resumed.curves["reward"]
     assert whole.weights_hash == resumed.weights_hash
     assert len(list(read_rollouts(tmp_path / "cut"))) == 4 * 8
+
+
+def test_a_full_disk_at_the_end_loses_no_step(by_letters: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kate_eval.trainers.grpo.trainer import RolloutTrainer
+
+    saved = RolloutTrainer.save_model
+
+    def full(self: Any, folder: str, *args: Any, **kwargs: Any) -> None:
+        if folder.endswith("final"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+        saved(self, folder, *args, **kwargs)
+
+    given = by_letters(max_steps=2, save_steps=2, answer_tokens=8)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"No room .* step 2 is whole"):
+        patch.setattr(RolloutTrainer, "save_model", full)
+        run(given)
+    assert not given.output.exists()
+    lines: list[str] = []
+    assert train_grpo(given, lines.append).card
+    assert any(line.startswith("Going on from step 2") for line in lines)
 
 
 def test_weights_that_are_no_numbers_stop_the_run(by_letters: Make) -> None:

@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kate_eval.endpoints.serve.options import Options as ServeOptions
 from kate_eval.errors import ConfigurationError, TrainingError
 from kate_eval.grid.cell import Grid
 from kate_eval.grid.options import Options
 from kate_eval.grid.plan import Plan
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card, save_checkpoint
+from kate_eval.trainers.checkpoint.card import card_text
 from kate_eval.trainers.rescore import play
 from kate_eval.trainers.rescore.checkpoint import read_checkpoint, services
 from tests.endpoints.openai.server import said, serving
@@ -56,6 +59,55 @@ def test_a_base_of_the_same_name_is_served_under_another(tmp_path: Path) -> None
     found = read_checkpoint(make(tmp_path / "b/model", str(base), adapter=True))
     [service] = services(found, beside_base=True)
     assert list(service.plays) == ["base-model", "model"]
+
+
+def test_all_weights_that_were_trained_on_an_adapter_have_it_served_as_one(tmp_path: Path) -> None:
+    sft = make(tmp_path / "sft", "hub/model", adapter=True)
+    found = read_checkpoint(make(tmp_path / "rl", str(sft), adapter=False))
+    base, own = services(found, beside_base=True)
+    assert (base.model, base.served, base.adapters) == ("hub/model", "hub/model", (sft,))
+    assert (list(base.plays), list(own.plays), own.adapters) == (["sft"], ["rl"], ())
+    alike = read_checkpoint(make(tmp_path / "b/sft", str(sft), adapter=False))
+    with pytest.raises(ConfigurationError, match=r"both named sft.*rename one of the folders"):
+        services(alike, beside_base=True)
+
+
+def test_a_base_that_was_trained_again_is_played_again(tmp_path: Path) -> None:
+    found = read_checkpoint(make(tmp_path / "rl", str(tmp_path / "sft"), adapter=False))
+    plays = []
+    for weights in (b"one", b"two"):
+        make(tmp_path / "sft", "hub/model", adapter=False, weights=weights)
+        plays.append(services(found, beside_base=True)[0].plays)
+    assert plays[0] != plays[1]
+
+
+def test_servers_show_what_the_checkpoint_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path / "mine", "hub/model", adapter=True)
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    card = load_card(folder).model_copy(
+        update={
+            "renderer": {"template_args": {"enable_thinking": False}},
+            "config": {"chat_template": "hermes"},
+        }
+    )
+    (folder / "card.json").write_text(card_text(card))
+    [service] = services(read_checkpoint(folder), beside_base=True)
+    assert service.flags == (
+        *("--default-chat-template-kwargs", '{"enable_thinking": false}'),
+        *("--chat-template", str(folder / "chat_template.jinja")),
+    )
+    asked: list[ServeOptions] = []
+
+    @contextmanager
+    def start(options: ServeOptions, say: Any) -> Iterator[Any]:
+        asked.append(options)
+        yield SimpleNamespace(base_urls=[])
+
+    monkeypatch.setattr(play, "serving", start)
+    with play._served(service, {"flags": ("--max-model-len", "9")}, print):
+        assert asked[0].flags == ("--served-model-name", "hub/model", *service.flags, "--max-model-len", "9")
 
 
 def test_an_adapter_made_elsewhere_names_its_base_itself(tmp_path: Path) -> None:

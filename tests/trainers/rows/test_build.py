@@ -1,21 +1,26 @@
 """Making rows: what the card says, what is refused, and that the same recipe makes the same rows."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from kate_eval.bfcl.data import load, load_entry
+from kate_eval.bfcl.data import load, load_entry, siblings
 from kate_eval.errors import ConfigurationError, LeakageError, RowsError
 from kate_eval.knowledge.acquire.bfcl import gold_cases
 from kate_eval.knowledge.acquire.trajectory import trajectories
 from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.folder import save_bank
+from kate_eval.trainers.rows import build
 from kate_eval.trainers.rows.build import make_gold_rows
+from kate_eval.trainers.rows.corruption import Corruptions
 from kate_eval.trainers.rows.finish import Made
 from kate_eval.trainers.rows.folder import load_rows
 from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
+from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import make_recipe
 from kate_eval.trainers.rows.statistics import by_characters
 
@@ -53,6 +58,38 @@ def test_the_card_says_what_the_rows_are_made_of(tmp_path: Path) -> None:
     )
     away = {row.entry for row in held.held_out}
     assert not any(item.partition("/")[0] in away for row in rows for item in row.knowledge)
+
+
+def test_no_gold_of_what_is_held_out_comes_by_a_sibling(tmp_path: Path) -> None:
+    """The bank is of multi_turn_base, the rows of other variants of the same scenarios."""
+    how = {"forms": ("trajectory",), "dropout": 0, "irrelevant": 0}
+    make(tmp_path, categories=("multi_turn_miss_param",), limit=40, knowledge=how)
+    held = load_rows(tmp_path)
+    away = {sibling for row in held.held_out for sibling in siblings(row.entry)}
+    shown = {item.partition("/")[0] for row in held.train for item in row.knowledge}
+    assert away and len(shown) > 20 and not shown & away
+
+
+def test_no_wrong_choice_to_learn_from_is_what_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, set[str]] = {}
+
+    class Seen(Corruptions):
+        def __init__(self, played: Sequence[Played]) -> None:
+            super().__init__(played)
+            self.entries = {one.entry for one in played}
+
+        def of(self, played: Played, *given: Any) -> Any:
+            asked[played.entry] = self.entries
+            return super().of(played, *given)
+
+    monkeypatch.setattr(build, "Corruptions", Seen)
+    make(tmp_path, aggregation=3, held_out=0.34)
+    held = load_rows(tmp_path)
+    learnt, apart = ({row.entry for row in rows} for rows in (held.train, held.held_out))
+    assert len(apart) == 2 and asked.keys() == learnt | apart
+    assert all(asked[entry] == learnt for entry in learnt)
 
 
 def test_the_same_recipe_makes_the_same_rows(tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ def test_a_reply_is_right_without_a_call_whatever_it_says() -> None:
     assert same(REPLY, "All is done.") and not same(REPLY, CALL % "a")
 
 
+@pytest.mark.parametrize("text", ["", " \n", CALL[:40], "<think>\nA folder"])
+def test_silence_and_half_a_call_are_no_reply(text: str) -> None:
+    assert not same(REPLY, text)
+
+
+def test_a_call_in_thinking_that_has_no_end_was_not_made() -> None:
+    assert not same(ROW, "<think>\n" + CALL % "a")
+
+
 def test_answers_that_act_by_their_text_are_compared_as_that() -> None:
     code = REPLY.model_copy(update={"mode": "code", "completion": {"role": "assistant", "content": "x = 1"}})
     assert same(code, "<think>?</think>\n x = 1\n") and not same(code, "x = 2")

@@ -115,7 +115,7 @@ def test_a_full_disk_at_the_end_loses_no_step(
 
     given = parameters(save_steps=2, exact_rows=0, max_steps=2, lora=lora)
     with monkeypatch.context() as patch, pytest.raises(TrainingError, match="No room to save"):
-        patch.setattr("kate_eval.trainers.sft.result.draw", full)
+        patch.setattr("kate_eval.trainers.result.draw", full)
         train_sft(given, silent)
     assert not given.output.exists()
     lines: list[str] = []

@@ -13,7 +13,7 @@ from kate_eval.trainers.rows.folder import load_rows
 from kate_eval.trainers.run import Run
 from kate_eval.trainers.sft.packing import check_packing
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.work import Work
+from kate_eval.trainers.sft.work import SftWork
 from kate_eval.trainers.stopping import StopRequest
 from tests.trainers import tiny
 
@@ -21,15 +21,17 @@ pytestmark = pytest.mark.train
 Make = Callable[..., SftParameters]
 
 
-def prepared(parameters: SftParameters) -> Work:
+def prepared(parameters: SftParameters) -> SftWork:
     """A run before its first step."""
     machine = choose_machine("cpu", "fp32", "fp32", "auto", all_weights=True)
-    work = Work(parameters, machine, load_rows(parameters.rows), Run.of(parameters.output), lambda line: None)
+    work = SftWork(
+        parameters, machine, load_rows(parameters.rows), Run.of(parameters.output), lambda line: None
+    )
     work.prepare(StopRequest())
     return work
 
 
-def learnt(work: Work) -> list[str]:
+def learnt(work: SftWork) -> list[str]:
     """The texts of the labels with loss, of a whole epoch."""
     found = []
     for batch in work.trainer.get_train_dataloader():

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from kate_eval.errors import TrainingError
+from kate_eval.trainers.base_model import identity
 from kate_eval.trainers.checkpoint import load_card
+from kate_eval.trainers.outcome import Outcome
 from kate_eval.trainers.rows.folder import save_rows
 from kate_eval.trainers.run import Run
 from kate_eval.trainers.sft.parameters import SftParameters
-from kate_eval.trainers.sft.train import Outcome, train_sft
+from kate_eval.trainers.sft.train import train_sft
 from tests.trainers import tiny
 
 from .conftest import CARD
@@ -91,6 +93,36 @@ def test_a_finished_run_is_not_trained_again(full: SftParameters) -> None:
     assert run(full).card == load_card(full.output)
     assert (full.output / "model.safetensors").stat().st_mtime_ns == before
     assert not Run.of(full.output).states()
+
+
+def test_a_finished_adapter_is_not_taken_for_a_merged_one(parameters: Make) -> None:
+    adapter = parameters(lora=True, max_steps=1, exact_rows=0)
+    run(adapter)
+    with pytest.raises(TrainingError, match=r"already, of kind adapter, and full is wanted.*--restart"):
+        run(adapter.model_copy(update={"merge": True}))
+
+
+def test_a_base_that_was_trained_again_is_another(full: SftParameters, parameters: Make) -> None:
+    """Its files have the same names and sizes."""
+    first = parameters(max_steps=3, exact_rows=0, output=full.output.with_name("sft"))
+    second = parameters(max_steps=1, exact_rows=0, base=str(first.output))
+    run(first)
+    run(second)
+    run(first.model_copy(update={"learning_rate": 1e-2}), restart=True)
+    with pytest.raises(TrainingError, match=r"other parameters \(base: 'weights .*--restart"):
+        run(second)
+
+
+def test_a_folder_of_others_is_known_by_its_weights(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    found = set()
+    for place in (0, 40_000_000, 79_999_999):
+        with file.open("wb") as stream:
+            stream.truncate(80_000_000)
+            stream.seek(place)
+            stream.write(b"1" * (80_000_000 - place))
+        found.add(identity(str(tmp_path)))
+    assert len(found) == 3 and identity("hub/name") == "hub/name"
 
 
 def test_a_checkpoint_can_be_the_next_base(full: SftParameters, parameters: Make) -> None:
