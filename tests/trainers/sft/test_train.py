@@ -95,6 +95,14 @@ def test_a_finished_run_is_not_trained_again(full: SftParameters) -> None:
     assert not Run.of(full.output).states()
 
 
+def test_a_checkpoint_is_trained_on_with_the_same_prompts(full: SftParameters, parameters: Make) -> None:
+    given = parameters(base=str(full.output), template_args={"enable_thinking": False}, exact_rows=0)
+    with pytest.raises(
+        TrainingError, match=r"trained with the template's arguments \{\}.*--template-args '\{\}'"
+    ):
+        run(given)
+
+
 def test_a_finished_adapter_is_not_taken_for_a_merged_one(parameters: Make) -> None:
     adapter = parameters(lora=True, max_steps=1, exact_rows=0)
     run(adapter)
