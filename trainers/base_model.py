@@ -44,7 +44,7 @@ def load_renderer(
         tokenizer.eos_token = eos_token
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Renderer(tokenizer, template_args, _stop_ids(adapted_by(base) or base))
+    return Renderer(tokenizer, template_args, stop_ids(adapted_by(base) or base))
 
 
 def _template(name: str) -> str:
@@ -58,7 +58,7 @@ def _template(name: str) -> str:
         ) from ex
 
 
-def _stop_ids(base: str) -> list[int]:
+def stop_ids(base: str) -> list[int]:
     """The ids that end a turn by the model's generation configuration, if it has one."""
     import transformers
 

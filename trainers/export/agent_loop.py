@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutput
 
+from kate_eval.trainers.base_model import stop_ids
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rewards import find_reward
 from kate_eval.trainers.rollout import Bounds, Played, Rollout, Sampled, open_start
@@ -32,7 +33,9 @@ class KateAgentLoop(AgentLoopBase):  # type: ignore[misc]
         super().__init__(**options)
         self._bounds = Bounds(**bounds)
         self._parser: Parser = parser
-        self._renderer = Renderer(self.tokenizer, dict(self.apply_chat_template_kwargs))
+        base = str(self.config.actor_rollout_ref.model.path)
+        kwargs = dict(self.apply_chat_template_kwargs)
+        self._renderer = Renderer(self.tokenizer, kwargs, stop_ids(base))
 
     async def run(self, sampling_params: dict[str, Any], **fields: Any) -> AgentLoopOutput:
         """Play a row.
