@@ -52,13 +52,16 @@ class Run:
         wanted = json.loads(json.dumps(identity))
         if file.is_file():
             there = json.loads(file.read_text(encoding="utf-8"))
-            if there != wanted:
+            if there == wanted:
+                self.discard_rests()
+                return
+            # A run that came to no step, such as one with a mistyped base, holds nothing to keep.
+            if self.states() or self.finished:
                 raise TrainingError(self._differs(there, wanted))
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            new = file.with_suffix(".new")
-            new.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-            new.replace(file)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        new.replace(file)
         self.discard_rests()
 
     def _differs(self, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def _curves(folder: Path) -> list[Series]:
             for name in SHOWN
             if name in card["curves"]
         }
-    except (OSError, ValueError, KeyError, TypeError) as ex:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as ex:
         raise ConfigurationError(
             f"--checkpoint {folder}: no checkpoint with curves ({type(ex).__name__}: {ex}). "
             "Name the folder that kate train sft or grpo wrote"

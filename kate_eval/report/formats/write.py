@@ -51,9 +51,11 @@ def write_report(document: Document, place: Path, viewers: Mapping[str, str] | N
         place.parent.mkdir(parents=True, exist_ok=True)
         writer(document, place)
         return [place]
-    if place.is_file():
+    if place.is_file() or (place.suffix and not place.is_dir() and place.suffix[1:].isalpha()):
         known = ", ".join(FORMATS)
-        raise ConfigurationError(f"{place} is a file of no known format; end it in {known}, or name a folder")
+        raise ConfigurationError(
+            f"{place} is no format of ours; end it in {known}, or name a folder without an ending"
+        )
     place.mkdir(parents=True, exist_ok=True)
     written = []
     for ending, write in FORMATS.items():

@@ -44,9 +44,12 @@ def test_a_file_has_the_format_of_its_ending(ending: str, tmp_path: Path) -> Non
 
 def test_a_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "board.txt").write_text("mine")
-    with pytest.raises(ConfigurationError, match=r"no known format; end it in \.md"):
+    with pytest.raises(ConfigurationError, match=r"no format of ours; end it in \.md"):
         write_report(example(), tmp_path / "board.txt")
     assert (tmp_path / "board.txt").read_text() == "mine"
+    with pytest.raises(ConfigurationError, match="no format of ours"):
+        write_report(example(), tmp_path / "board.pdf")
+    assert not (tmp_path / "board.pdf").exists()
 
 
 def test_a_folder_with_a_dot_in_its_name_is_a_folder(tmp_path: Path) -> None:

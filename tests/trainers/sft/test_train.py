@@ -189,7 +189,10 @@ def test_rows_beyond_the_length_are_left_out_and_counted(rows: Path, parameters:
 
 
 def test_a_run_of_other_parameters_is_not_gone_on_with(parameters: Make) -> None:
-    Run.of(parameters().output).begin({**parameters().identity(), "rows": "x", "base": "y"})
+    there = Run.of(parameters().output)
+    there.begin({**parameters().identity(), "rows": "x", "base": "y"})
+    (there.folder / "checkpoint-1").mkdir()
+    there.mark(1)
     with pytest.raises(TrainingError, match=r"other parameters .*learning_rate: 0.001, now 0.002.*--restart"):
         run(parameters(learning_rate=2e-3))
 

@@ -14,9 +14,12 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// Ties go to the even digit, as in the other formats.
+// As in the other formats: the number that is stored is rounded, not its shortest decimal; true ties go to the even digit.
 function fixed(value, digits) {
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven" });
+  const scaled = Math.abs(value) * 10 ** digits;
+  const tie = Number.isInteger(scaled * 2) && !Number.isInteger(scaled) && Number.isInteger(value * 2 ** (digits + 1));
+  const exact = tie ? (2 * Math.round(scaled / 2) * Math.sign(value)) / 10 ** digits : value;
+  return Number(exact.toFixed(digits)).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** A number in its column's unit; shares in percent, rounded to four digits first as AppWorld's engine does. */
