@@ -1,4 +1,4 @@
-"""The base model: a tokenizer and a small Qwen3 that has read the training rows, every token of them.
+"""The base model: a tokenizer and a small Qwen3 that has read the rows' prompts, and none of the answers.
 
 As real base models have read the web: what fine-tuning adds is measured from there. Its chat template shows
 the last user turn only and no tools, so that a prompt has some 500 tokens instead of 5,000.
@@ -23,8 +23,6 @@ TOKENS = 3000
 """Of a training batch, padding included."""
 LONGEST = 900
 """Rows with more tokens are left out."""
-ANSWER_WEIGHT = 3.0
-"""Of the answer's tokens in the loss, over the prompt's."""
 
 
 def make_tokenizer(rows: Sequence[Row]) -> Any:
@@ -104,7 +102,7 @@ def make_base(
 def train(
     model: Any, examples: Sequence[Rendered], steps: int, seed: int, say: Callable[[str], None]
 ) -> list[float]:
-    """Train on every token; the answers' loss by step."""
+    """Train on every token of the prompts; the loss by step."""
     import torch
 
     torch.set_num_threads(
@@ -123,18 +121,17 @@ def train(
         each_B_T = torch.nn.functional.cross_entropy(
             logits_B_T_V.transpose(1, 2), ids_B_T[:, 1:], reduction="none"
         )
-        weight_B_T = weight_B_T[:, 1:]
-        answers_B_T = (weight_B_T == ANSWER_WEIGHT).float()
-        losses.append(((each_B_T * answers_B_T).sum() / answers_B_T.sum()).item())
-        ((each_B_T * weight_B_T).sum() / weight_B_T.sum()).backward()
+        loss = (each_B_T * weight_B_T[:, 1:]).sum() / weight_B_T[:, 1:].sum()
+        losses.append(loss.item())
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
         if step % max(1, steps // 10) == 0:
             recent = losses[-max(1, steps // 10) :]
-            loss, seconds = sum(recent) / len(recent), time.monotonic() - began
-            say(f"base, step {step}/{steps}: loss {loss:.2f}, {seconds:.0f} s")
+            mean, seconds = sum(recent) / len(recent), time.monotonic() - began
+            say(f"base, step {step}/{steps}: loss {mean:.2f}, {seconds:.0f} s")
     model.eval()
     return losses
 
@@ -166,5 +163,4 @@ def collate(batch: Sequence[Rendered]) -> tuple[Any, Any, Any]:
         ids_B_T[number, :end] = torch.tensor([*one.prompt, *one.completion])
         mask_B_T[number, :end] = 1
         weight_B_T[number, :start] = 1.0
-        weight_B_T[number, start:end] = ANSWER_WEIGHT
     return ids_B_T, mask_B_T, weight_B_T

@@ -34,12 +34,12 @@ class Size:
     """Test entries of each category that are played whole."""
 
 
-QUICK = Size(1, 500, 1.0, 12, 150, 8, 1)
-FULL = Size(3, 1500, 2.0, 40, 559, 8, 5)
+QUICK = Size(1, 300, 2.0, 12, 150, 8, 1)
+FULL = Size(3, 1000, 6.0, 40, 559, 8, 5)
 ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
 EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
 SFT = {
-    "learning_rate": 5e-4,
+    "learning_rate": 2e-3,
     "batch_size": 8,
     "accumulation": 1,
     "max_length": 900,
