@@ -27,8 +27,8 @@ LEADERBOARD_NOTE = (
     "its p-value is corrected by Holm for all comparisons of the table; Detectable is the smallest true "
     "difference that a sample like this one shows with 80% power, before that correction. n counts the "
     "samples scored; what could not be scored is an error (Err.), never a zero. Requests and tokens are "
-    "means per sample; Agree is the share of steps at which all candidates agreed, Hits that of searches that "
-    "found knowledge."
+    "means per sample; Agree is the share of steps at which all candidates agreed, Hits that of searches "
+    "that found knowledge."
 )
 STRATA_NOTE = (
     "A sample counts by the bank's item that is most similar to any of its turns (TF-IDF, whatever the "
