@@ -54,5 +54,5 @@ def test_a_wheel_user_sets_up_and_scores_gold(clean: Path) -> None:
 
 def test_the_base_environment_is_small_and_has_no_torch(clean: Path) -> None:
     size = sum(f.stat().st_size for f in (clean / "env").rglob("*") if f.is_file() and not f.is_symlink())
-    assert size < 600e6
+    assert size < 700e6  # 84 MB of it vl-convert, which draws the plots without a browser
     assert not list((clean / "env").rglob("site-packages/torch"))
