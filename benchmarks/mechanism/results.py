@@ -161,7 +161,7 @@ def _text(
         "",
         "Brackets are 95% intervals, clustered by scenario; differences are paired by step. Sizes: "
         + ", ".join(f"{name} {value}" for name, value in size.items())
-        + f". {seconds / 60:.0f} minutes on {platform.machine()}, {packages}.",
+        + f". {seconds / 60:.0f} minutes (without what was there already) on {platform.machine()}, {packages}.",
         "",
         "![curves and accuracies](mechanism.png)",
     ]

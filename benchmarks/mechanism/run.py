@@ -5,6 +5,7 @@ Runs in the trainers' environment. What is there already is not made again.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -147,12 +148,19 @@ def rescore(out: Path, size: Size, env: str | None) -> None:
         "--log-dir",
         str(out / "logs"),
         "--port",
-        "8431",
+        str(free_port()),
     ]
     command = [KATE, "rescore", str(out / "seed-0/rl"), *told]
     command += ["--tasks", "bfcl", "--solvers", "baseline,kate", *(("--env", env) if env else ())]
     say(" ".join(command[1:]))
     subprocess.run([*command, "--", "--max-model-len", "8192"], check=True, env={**os.environ, **SMALL})
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 SMALL = {"VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")}
