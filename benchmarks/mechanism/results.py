@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from scipy.stats import linregress
+
 from kate_eval.stats import Estimate
 from kate_eval.trainers.checkpoint.card import versions
 from kate_eval.trainers.row import Row
@@ -109,15 +111,19 @@ def _percent(found: Estimate) -> str:
 
 
 def _curve(text: str, curves: Sequence[Curve], falls: bool) -> Claim:
-    """The first fifth of a curve against its last: each seed by itself."""
-    ends = []
+    """The first fifth of a curve against its last; whether it came out is its slope's, by least squares."""
+    ends, slopes = [], []
     for curve in curves:
         fifth = max(1, len(curve) // 5)
         ends.append((fmean(v for _, v in curve[:fifth]), fmean(v for _, v in curve[-fifth:])))
-    right = [after < before if falls else after > before for before, after in ends]
-    came_out = True if all(right) else False if not any(right) else None
+        slopes.append(linregress(*zip(*curve, strict=True)))
+    right = [(slope.slope < 0) == falls for slope in slopes]
+    sure = [slope.pvalue < 0.05 for slope in slopes]
+    came_out = all(right) if all(sure) and len(set(right)) == 1 else None
     before, after = fmean(b for b, _ in ends), fmean(a for _, a in ends)
-    told = ", ".join(f"{after - before:+.3f}" for before, after in ends)
+    told = ", ".join(
+        f"{a - b:+.3f}, slope p={slope.pvalue:.3f}" for (b, a), slope in zip(ends, slopes, strict=True)
+    )
     return Claim(
         f"{text} (first fifth of the steps, last fifth)", f"{before:.3f}", f"{after:.3f}", told, came_out
     )
@@ -159,9 +165,10 @@ def _text(
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     lines += [
         "",
-        "Brackets are 95% intervals, clustered by scenario; differences are paired by step. Sizes: "
+        "Brackets are 95% intervals, clustered by scenario; differences are paired by step. "
+        "Sizes: "
         + ", ".join(f"{name} {value}" for name, value in size.items())
-        + f". {seconds / 60:.0f} minutes (without what was there already) on {platform.machine()}, {packages}.",
+        + f". {seconds / 60:.0f} minutes (but for what was there already), {platform.machine()}, {packages}.",
         "",
         "![curves and accuracies](mechanism.png)",
     ]
