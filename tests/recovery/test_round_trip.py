@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from inspect_ai.tool import ToolInfo, ToolParams
 from inspect_ai.util import JSONSchema
@@ -77,7 +77,22 @@ def same(found: Found | None, calls: list[Call]) -> bool:
 @given(offer=offers())
 def test_every_form_is_read_back_exactly(form: writing.Form, offer: tuple[Offered, list[Call]]) -> None:
     offered, calls = offer
+    assume(writing.carries(form, calls))
     assert same(find_calls(form(calls), offered), calls)
+
+
+@pytest.mark.parametrize("text", ["<parameter=a>", "a <function=f>"])
+@pytest.mark.parametrize("form", writing.TYPED_BY_SCHEMA, ids=lambda form: form.__name__)
+def test_a_text_that_its_form_cannot_carry_makes_no_call(form: writing.Form, text: str) -> None:
+    tool = ToolInfo(
+        name="say",
+        description="",
+        parameters=ToolParams(properties={"text": JSONSchema(type="string")}, required=["text"]),
+    )
+    calls = [Call("say", {"text": text})]
+    assert not writing.carries(form, calls)
+    found = find_calls(form(calls), Offered([tool], lambda name: name))
+    assert found is None or not found.calls
 
 
 @settings(max_examples=25)
@@ -85,6 +100,7 @@ def test_every_form_is_read_back_exactly(form: writing.Form, offer: tuple[Offere
 @given(offer=offers(), thought=st.sampled_from(["", "I could use ls(). Or {'a': 1}."]))
 def test_thinking_is_told_apart(form: writing.Form, offer: tuple[Offered, list[Call]], thought: str) -> None:
     offered, calls = offer
+    assume(writing.carries(form, calls))
     draft = f"{thought} {writing.hermes(calls)} no, {form(calls)}"
     for opening in ("<think>", ""):  # without: the template has opened it already
         found = find_calls(f"{opening}{draft}</think>\n\n{form(calls)}", offered)
@@ -98,6 +114,7 @@ def test_thinking_is_told_apart(form: writing.Form, offer: tuple[Offered, list[C
 @given(offer=offers())
 def test_text_around_marks_is_kept(form: writing.Form, offer: tuple[Offered, list[Call]]) -> None:
     offered, calls = offer
+    assume(writing.carries(form, calls))
     found = find_calls(f"I'll look (first).\n\n{form(calls)}\n\nThat is all.", offered)
     if form is not writing.hermes_unclosed or found is not None:
         assert same(found, calls)
@@ -122,6 +139,7 @@ def test_what_is_cut_off_is_no_call_or_a_complete_one(
     form: writing.Form, offer: tuple[Offered, list[Call]], data: st.DataObject
 ) -> None:
     offered, calls = offer
+    assume(writing.carries(form, calls))
     text = form(calls)
     found = find_calls(text[: data.draw(st.integers(0, len(text)))], offered)
     whole = [repr(call) for call in calls]

@@ -144,3 +144,9 @@ MARKED: list[Form] = [
 OBJECTS: list[Form] = [json_list, json_fenced, json_openai, json_trailing_commas]
 FORMS: list[Form] = [*MARKED, *OBJECTS, pythonic]
 TYPED_BY_SCHEMA: list[Form] = [qwen_coder, qwen_coder_without_the_first_tag]
+
+
+def carries(form: Form, calls: Calls) -> bool:
+    """Whether the form can hold these arguments: without quotes it can't write its own tags in a text."""
+    tags = ("<parameter=", "</parameter>", "<function=", "</function>")
+    return form not in TYPED_BY_SCHEMA or not any(tag in repr(call) for call in calls for tag in tags)
