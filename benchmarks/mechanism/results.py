@@ -19,7 +19,12 @@ from mechanism.measure import Answered, accuracy, difference
 Curve = list[tuple[int, float]]
 Values = dict[str, float]
 """Step of the test half -> share of right answers."""
-KNOWLEDGE, PLAIN, RL_KNOWLEDGE = "sft, knowledge", "sft, plain", "rl, knowledge"
+KNOWLEDGE, PLAIN, TRAINING = "sft, knowledge", "sft, plain", "sft, training"
+RL_KNOWLEDGE, RL_TRAINING = "rl, knowledge", "rl, training"
+Kind = tuple[str, str]
+"""Checkpoint with its prompts; how it was asked: greedy, one, voted."""
+Steps = dict[str, dict[str, Row]]
+"""Knowledge, plain, training -> the steps that were asked, by place."""
 
 
 @dataclass(frozen=True)
@@ -64,35 +69,32 @@ class Claim:
     """None: the interval holds both."""
 
 
-def claims(seeds: Sequence[Seed], rows: dict[str, Row]) -> list[Claim]:
+def claims(seeds: Sequence[Seed], steps: Steps) -> list[Claim]:
     """What the check is for, in the order of the method."""
-    return [
-        _curve("SFT's loss falls", [seed.sft["loss"] for seed in seeds], falls=True),
-        _pair(
-            "exact calls, knowledge against none (SFT)", seeds, rows, (PLAIN, "greedy"), (KNOWLEDGE, "greedy")
-        ),
-        _curve("GRPO's reward rises from SFT's", [seed.rl["reward"] for seed in seeds], falls=False),
-        _pair("exact calls, GRPO against SFT", seeds, rows, (KNOWLEDGE, "greedy"), (RL_KNOWLEDGE, "greedy")),
-        _pair(
-            "exact calls, a vote of 8 against one (SFT)",
-            seeds,
-            rows,
-            (KNOWLEDGE, "one"),
-            (KNOWLEDGE, "voted"),
-        ),
-    ]
+    pairs: dict[str, tuple[Kind, Kind]] = {
+        "test half, greedy: knowledge against none (SFT)": ((PLAIN, "greedy"), (KNOWLEDGE, "greedy")),
+        "training half, sampled: GRPO's reward against SFT's": ((TRAINING, "one"), (RL_TRAINING, "one")),
+        "test half, sampled: GRPO against SFT": ((KNOWLEDGE, "one"), (RL_KNOWLEDGE, "one")),
+        "test half, greedy: GRPO against SFT": ((KNOWLEDGE, "greedy"), (RL_KNOWLEDGE, "greedy")),
+        "test half: a vote of 8 against one sample (SFT)": ((KNOWLEDGE, "one"), (KNOWLEDGE, "voted")),
+        "test half: a vote of 8 against one sample (GRPO)": ((RL_KNOWLEDGE, "one"), (RL_KNOWLEDGE, "voted")),
+    }
+    loss = _falls("SFT's loss falls", [seed.sft["loss"] for seed in seeds])
+    return [loss, *(_pair(text, seeds, steps, *pair) for text, pair in pairs.items())]
 
 
-def _pooled(seeds: Sequence[Seed], kind: tuple[str, str]) -> Values:
+def _pooled(seeds: Sequence[Seed], kind: Kind) -> Values:
     """The mean over the seeds, step by step: seeds share their steps, so these are not independent."""
     found = [seed.answers[kind[0]][kind[1]] for seed in seeds]
     return {place: fmean(values[place] for values in found) for place in found[0]}
 
 
-def _pair(
-    text: str, seeds: Sequence[Seed], rows: dict[str, Row], first: tuple[str, str], second: tuple[str, str]
-) -> Claim:
-    before, after = _pooled(seeds, first), _pooled(seeds, second)
+def _rows(steps: Steps, kind: Kind) -> dict[str, Row]:
+    return steps[kind[0].partition(", ")[2]]
+
+
+def _pair(text: str, seeds: Sequence[Seed], steps: Steps, first: Kind, second: Kind) -> Claim:
+    before, after, rows = _pooled(seeds, first), _pooled(seeds, second), _rows(steps, second)
     change = difference(after, before, rows)
     low, high = change.interval()
     each = [
@@ -110,53 +112,56 @@ def _percent(found: Estimate) -> str:
     return f"{100 * found.mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _curve(text: str, curves: Sequence[Curve], falls: bool) -> Claim:
+def _falls(text: str, curves: Sequence[Curve]) -> Claim:
     """The first fifth of a curve against its last; whether it came out is its slope's, by least squares."""
     ends, slopes = [], []
     for curve in curves:
         fifth = max(1, len(curve) // 5)
         ends.append((fmean(v for _, v in curve[:fifth]), fmean(v for _, v in curve[-fifth:])))
         slopes.append(linregress(*zip(*curve, strict=True)))
-    right = [(slope.slope < 0) == falls for slope in slopes]
-    sure = [slope.pvalue < 0.05 for slope in slopes]
-    came_out = all(right) if all(sure) and len(set(right)) == 1 else None
+    right = {bool(slope.slope < 0) for slope in slopes}
+    sure = all(slope.pvalue < 0.05 for slope in slopes)
+    came_out = right.pop() if sure and len(right) == 1 else None
     before, after = fmean(b for b, _ in ends), fmean(a for _, a in ends)
     told = ", ".join(
         f"{a - b:+.3f}, slope p={slope.pvalue:.3f}" for (b, a), slope in zip(ends, slopes, strict=True)
     )
     return Claim(
-        f"{text} (first fifth of the steps, last fifth)", f"{before:.3f}", f"{after:.3f}", told, came_out
+        f"{text} (first fifth of its steps, last fifth)", f"{before:.3f}", f"{after:.3f}", told, came_out
     )
 
 
 def write_results(
-    out: Path, seeds: Sequence[Seed], rows: dict[str, Row], size: dict[str, Any], seconds: float
+    out: Path, seeds: Sequence[Seed], steps: Steps, size: dict[str, Any], seconds: float
 ) -> None:
     """README.md with the table, results.json with all figures, mechanism.png."""
-    found = claims(seeds, rows)
+    found = claims(seeds, steps)
     (out / "results.json").write_text(
         json.dumps(
             {"size": size, "seconds": round(seconds), "claims": [vars(one) for one in found]}, indent=2
         )
         + "\n"
     )
-    (out / "README.md").write_text("\n".join(_text(seeds, rows, found, size, seconds)) + "\n")
-    draw(out / "mechanism.png", seeds, rows)
+    (out / "README.md").write_text("\n".join(_text(seeds, steps, found, size, seconds)) + "\n")
+    draw(out / "mechanism.png", seeds, steps)
 
 
 def _text(
-    seeds: Sequence[Seed], rows: dict[str, Row], found: Sequence[Claim], size: dict[str, Any], seconds: float
+    seeds: Sequence[Seed], steps: Steps, found: Sequence[Claim], size: dict[str, Any], seconds: float
 ) -> list[str]:
     base = seeds[0].base
-    scenarios = len({row.cluster for row in rows.values()})
+    scenarios = {name: len({row.cluster for row in rows.values()}) for name, rows in steps.items()}
     marks = {True: "yes", False: "**no**", None: "not decided"}
     lines = [
         f"# Mechanism check, {datetime.now(UTC).date().isoformat()}",
         "",
         f"A model of {base['parameters']:,} parameters, from scratch on multi_turn_base's training half, "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Accuracy is of single steps of the test "
-        f"half, given gold's steps before them: {len(rows)} steps of {scenarios} scenarios, exactly "
-        "gold's calls, in percent. It says that the parts work together, and nothing about real models.",
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Percentages are single steps answered with "
+        f"exactly gold's calls (GRPO's reward here), given gold's steps before them: "
+        f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half, "
+        f"{len(steps['training'])} of {scenarios['training']} of the training half. Sampled is the mean of "
+        f"{size['candidates']} at temperature 1. It says that the parts work together, and nothing about "
+        "real models.",
         "",
         "| what should come out | before | after | difference | came out |",
         "|---|---|---|---|---|",
@@ -175,8 +180,8 @@ def _text(
     return lines
 
 
-def draw(file: Path, seeds: Sequence[Seed], rows: dict[str, Row]) -> None:
-    """Loss, reward and accuracies."""
+def draw(file: Path, seeds: Sequence[Seed], steps: Steps) -> None:
+    """Loss, the reward of each step's own rollouts, and accuracies."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -190,13 +195,15 @@ def draw(file: Path, seeds: Sequence[Seed], rows: dict[str, Row]) -> None:
         axes.set(title=title, xlabel="step")
         axes.legend()
     kinds = {
-        "SFT\nno knowledge": (PLAIN, "greedy"),
-        "SFT\nknowledge": (KNOWLEDGE, "greedy"),
-        "GRPO\nknowledge": (RL_KNOWLEDGE, "greedy"),
-        "SFT, one\nof 8": (KNOWLEDGE, "one"),
-        "SFT, vote\nof 8": (KNOWLEDGE, "voted"),
+        "SFT\nno know-\nledge": (PLAIN, "greedy"),
+        "SFT": (KNOWLEDGE, "greedy"),
+        "GRPO": (RL_KNOWLEDGE, "greedy"),
+        "SFT\nsampled": (KNOWLEDGE, "one"),
+        "SFT\nvote": (KNOWLEDGE, "voted"),
+        "GRPO\nsampled": (RL_KNOWLEDGE, "one"),
+        "GRPO\nvote": (RL_KNOWLEDGE, "voted"),
     }
-    estimates = [accuracy(_pooled(seeds, kind), rows) for kind in kinds.values()]
+    estimates = [accuracy(_pooled(seeds, kind), _rows(steps, kind)) for kind in kinds.values()]
     means = [100 * one.mean for one in estimates]
     ends = [one.proportion_interval() for one in estimates]
     errors = [

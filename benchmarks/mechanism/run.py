@@ -9,7 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +33,15 @@ class Size:
     rl_steps: int
     test_steps: int
     """Steps of the test half that are asked, spread over it."""
+    train_steps: int
+    """Steps of the training half that are asked as GRPO samples them."""
     candidates: int
     rescored: int
     """Test entries of each category that are played whole."""
 
 
-QUICK = Size(1, 300, 2.0, 12, 150, 8, 1)
-FULL = Size(3, 1000, 6.0, 40, 559, 8, 5)
+QUICK = Size(1, 300, 2.0, 12, 150, 60, 8, 1)
+FULL = Size(3, 1000, 6.0, 40, 559, 150, 8, 5)
 ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
 EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
 SFT = {
@@ -100,7 +105,16 @@ def train(name: str, out: Path, base: Path, parameters: dict[str, Any]) -> Path:
     return folder
 
 
-def test_steps(folder: Path, count: int) -> dict[str, Row]:
+def steps_of(out: Path, size: Size) -> dict[str, dict[str, Row]]:
+    """What is asked: the test half with knowledge and without, and the training half's own rows."""
+    return {
+        "knowledge": chosen_steps(out / "test-knowledge", size.test_steps),
+        "plain": chosen_steps(out / "test-plain", size.test_steps),
+        "training": chosen_steps(out / "rows", size.train_steps),
+    }
+
+
+def chosen_steps(folder: Path, count: int) -> dict[str, Row]:
     """Steps with calls, at even distances: place in the benchmark -> row."""
     rows = [row for row in load_rows(folder).train if row.calls]
     count = min(count, len(rows))
@@ -121,10 +135,9 @@ def run_seed(out: Path, seed: int, size: Size) -> Seed:
     rl = train("rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
     answers: dict[str, dict[str, Any]] = {}
     for checkpoint in (sft, rl):
-        for shown in ("knowledge", "plain"):
-            rows = test_steps(out / f"test-{shown}", size.test_steps)
-            say(f"Asking {checkpoint.name} for {len(rows)} steps of the test half, {shown}")
-            drawn = size.candidates if shown == "knowledge" else 0
+        for shown, rows in steps_of(out, size).items():
+            say(f"Asking {checkpoint.name} for {len(rows)} steps, {shown}")
+            drawn = 0 if shown == "plain" else size.candidates
             found = answer(checkpoint, list(rows.values()), drawn, seed)
             answers[f"{checkpoint.name}, {shown}"] = measured(found)
     result = Seed(seed, described, curves(sft), curves(rl), answers)
@@ -179,9 +192,10 @@ def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     make_rows(out)
-    rows = test_steps(out / "test-knowledge", size.test_steps)
-    seeds = [run_seed(out, seed, size) for seed in range(size.seeds)]
+    # One thread each: so small a model gains little from a second.
+    with ProcessPoolExecutor(min(size.seeds, os.cpu_count() or 1), get_context("spawn")) as pool:
+        seeds = list(pool.map(run_seed, repeat(out), range(size.seeds), repeat(size)))
     if served:
         rescore(out, size, vllm)
-    write_results(out, seeds, rows, asdict(size), time.monotonic() - began)
+    write_results(out, seeds, steps_of(out, size), asdict(size), time.monotonic() - began)
     say(f"Written: {out / 'README.md'}, {out / 'mechanism.png'}")

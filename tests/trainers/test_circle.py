@@ -13,14 +13,23 @@ from kate_eval.trainers.checkpoint import load_card
 
 pytestmark = [pytest.mark.train, pytest.mark.server]
 ROOT = Path(__file__).parents[2]
-SMALLEST = Size(seeds=1, base_steps=30, sft_epochs=0.1, rl_steps=2, test_steps=12, candidates=4, rescored=1)
+SMALLEST = Size(
+    seeds=1,
+    base_steps=30,
+    sft_epochs=0.1,
+    rl_steps=2,
+    test_steps=12,
+    train_steps=6,
+    candidates=4,
+    rescored=1,
+)
 
 
 def test_rows_become_a_checkpoint_that_the_report_shows(tmp_path: Path) -> None:
     vllm = os.environ.get("KATE_EVAL_VLLM_PYTHON") or str(ROOT / ".venv-vllm/bin/python")
     check(tmp_path, SMALLEST, vllm)
     found = json.loads((tmp_path / "results.json").read_text())
-    assert len(found["claims"]) == 5, found
+    assert len(found["claims"]) == 7, found
     assert (tmp_path / "mechanism.png").stat().st_size > 10_000
 
     card = load_card(tmp_path / "seed-0/rl")
