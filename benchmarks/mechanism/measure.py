@@ -27,13 +27,11 @@ class Answered:
 
     Attributes:
         row: the step.
-        greedy: the calls at temperature 0.
-        drawn: those of each candidate at temperature 1; empty if none were asked for.
+        answers: the calls of the greedy answer, or those of each candidate at temperature 1.
     """
 
     row: Row
-    greedy: Keys
-    drawn: tuple[Keys, ...] = ()
+    answers: tuple[Keys, ...]
 
     @property
     def gold(self) -> Keys:
@@ -42,8 +40,8 @@ class Answered:
 
     @property
     def voted(self) -> Keys:
-        """The most frequent candidate, the first of equals."""
-        return Counter(self.drawn).most_common(1)[0][0]
+        """The most frequent answer, the first of equals."""
+        return Counter(self.answers).most_common(1)[0][0]
 
 
 def answer(checkpoint: Path, rows: Sequence[Row], candidates: int, seed: int) -> list[Answered]:
@@ -52,7 +50,7 @@ def answer(checkpoint: Path, rows: Sequence[Row], candidates: int, seed: int) ->
     Args:
         checkpoint: folder of the model.
         rows: steps of conversations.
-        candidates: to draw at temperature 1 beside the greedy answer.
+        candidates: to draw at temperature 1; 1 is one greedy answer.
         seed: of the drawing.
     """
     import torch
@@ -66,11 +64,9 @@ def answer(checkpoint: Path, rows: Sequence[Row], candidates: int, seed: int) ->
     found: list[Answered] = []
     for start in range(0, len(rendered), BATCH):
         batch = rendered[start : start + BATCH]
-        prompts = [ids for ids, _ in batch]
-        greedy = generate(model, renderer, prompts, 1)
-        drawn = generate(model, renderer, prompts, candidates) if candidates else [[] for _ in batch]
-        for (_, row), one, many in zip(batch, greedy, drawn, strict=True):
-            found.append(Answered(row, keys(row, one[0]), tuple(keys(row, text) for text in many)))
+        written = generate(model, renderer, [ids for ids, _ in batch], candidates)
+        for (_, row), texts in zip(batch, written, strict=True):
+            found.append(Answered(row, tuple(keys(row, text) for text in texts)))
     return found
 
 

@@ -19,12 +19,14 @@ from mechanism.measure import Answered, accuracy, difference
 Curve = list[tuple[int, float]]
 Values = dict[str, float]
 """Step of the test half -> share of right answers."""
-KNOWLEDGE, PLAIN, TRAINING = "sft, knowledge", "sft, plain", "sft, training"
-RL_KNOWLEDGE, RL_TRAINING = "rl, knowledge", "rl, training"
 Kind = tuple[str, str]
-"""Checkpoint with its prompts; how it was asked: greedy, one, voted."""
+"""Checkpoint and its prompts; one answer or a vote."""
 Steps = dict[str, dict[str, Row]]
-"""Knowledge, plain, training -> the steps that were asked, by place."""
+"""Knowledge, plain, sampled, training -> the steps that were asked, by place."""
+SFT, PLAIN, GRPO = ("sft, knowledge", "one"), ("sft, plain", "one"), ("rl, knowledge", "one")
+SFT_SAMPLED, GRPO_SAMPLED = ("sft, sampled", "one"), ("rl, sampled", "one")
+SFT_VOTED, GRPO_VOTED = ("sft, sampled", "voted"), ("rl, sampled", "voted")
+SFT_TRAINING, GRPO_TRAINING = ("sft, training", "one"), ("rl, training", "one")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Seed:
     sft: dict[str, Curve]
     rl: dict[str, Curve]
     answers: dict[str, dict[str, Values]]
-    """Checkpoint and prompts -> greedy, one, voted -> values."""
+    """Checkpoint and prompts -> one, voted -> values."""
 
     @classmethod
     def read(cls, file: Path) -> "Seed":
@@ -45,12 +47,10 @@ class Seed:
 
 
 def measured(found: Sequence[Answered]) -> dict[str, Values]:
-    """Right answers by step: greedy; one candidate (the mean over all of them); the vote."""
-    greedy = {_place(one.row): float(one.greedy == one.gold) for one in found}
-    drawn = [one for one in found if one.drawn]
-    one = {_place(a.row): fmean(float(keys == a.gold) for keys in a.drawn) for a in drawn}
-    voted = {_place(a.row): float(a.voted == a.gold) for a in drawn}
-    return {"greedy": greedy} | ({"one": one, "voted": voted} if drawn else {})
+    """Right answers by step: one (the mean over those asked for) and, of several, their vote."""
+    one = {_place(a.row): fmean(float(keys == a.gold) for keys in a.answers) for a in found}
+    voted = {_place(a.row): float(a.voted == a.gold) for a in found}
+    return {"one": one, "voted": voted}
 
 
 def _place(row: Row) -> str:
@@ -72,12 +72,12 @@ class Claim:
 def claims(seeds: Sequence[Seed], steps: Steps) -> list[Claim]:
     """What the check is for, in the order of the method."""
     pairs: dict[str, tuple[Kind, Kind]] = {
-        "test half, greedy: knowledge against none (SFT)": ((PLAIN, "greedy"), (KNOWLEDGE, "greedy")),
-        "training half, sampled: GRPO's reward against SFT's": ((TRAINING, "one"), (RL_TRAINING, "one")),
-        "test half, sampled: GRPO against SFT": ((KNOWLEDGE, "one"), (RL_KNOWLEDGE, "one")),
-        "test half, greedy: GRPO against SFT": ((KNOWLEDGE, "greedy"), (RL_KNOWLEDGE, "greedy")),
-        "test half: a vote of 8 against one sample (SFT)": ((KNOWLEDGE, "one"), (KNOWLEDGE, "voted")),
-        "test half: a vote of 8 against one sample (GRPO)": ((RL_KNOWLEDGE, "one"), (RL_KNOWLEDGE, "voted")),
+        "test half, greedy: knowledge against none (SFT)": (PLAIN, SFT),
+        "training half, sampled: GRPO's reward against SFT's": (SFT_TRAINING, GRPO_TRAINING),
+        "test half, sampled: GRPO against SFT": (SFT_SAMPLED, GRPO_SAMPLED),
+        "test half, greedy: GRPO against SFT": (SFT, GRPO),
+        "test half: a vote of 8 against one sample (SFT)": (SFT_SAMPLED, SFT_VOTED),
+        "test half: a vote of 8 against one sample (GRPO)": (GRPO_SAMPLED, GRPO_VOTED),
     }
     loss = _falls("SFT's loss falls", [seed.sft["loss"] for seed in seeds])
     return [loss, *(_pair(text, seeds, steps, *pair) for text, pair in pairs.items())]
@@ -158,7 +158,8 @@ def _text(
         f"A model of {base['parameters']:,} parameters, from scratch on multi_turn_base's training half, "
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Percentages are single steps answered with "
         f"exactly gold's calls (GRPO's reward here), given gold's steps before them: "
-        f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half, "
+        f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half "
+        f"({len(steps['sampled'])} of {scenarios['sampled']} where several were drawn), "
         f"{len(steps['training'])} of {scenarios['training']} of the training half. Sampled is the mean of "
         f"{size['candidates']} at temperature 1. It says that the parts work together, and nothing about "
         "real models.",
@@ -195,13 +196,13 @@ def draw(file: Path, seeds: Sequence[Seed], steps: Steps) -> None:
         axes.set(title=title, xlabel="step")
         axes.legend()
     kinds = {
-        "SFT\nno know-\nledge": (PLAIN, "greedy"),
-        "SFT": (KNOWLEDGE, "greedy"),
-        "GRPO": (RL_KNOWLEDGE, "greedy"),
-        "SFT\nsampled": (KNOWLEDGE, "one"),
-        "SFT\nvote": (KNOWLEDGE, "voted"),
-        "GRPO\nsampled": (RL_KNOWLEDGE, "one"),
-        "GRPO\nvote": (RL_KNOWLEDGE, "voted"),
+        "SFT\nno know-\nledge": PLAIN,
+        "SFT": SFT,
+        "GRPO": GRPO,
+        "SFT\nsampled": SFT_SAMPLED,
+        "SFT\nvote": SFT_VOTED,
+        "GRPO\nsampled": GRPO_SAMPLED,
+        "GRPO\nvote": GRPO_VOTED,
     }
     estimates = [accuracy(_pooled(seeds, kind), _rows(steps, kind)) for kind in kinds.values()]
     means = [100 * one.mean for one in estimates]

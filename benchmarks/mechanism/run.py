@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
+from itertools import product, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,18 @@ class Size:
     sft_epochs: float
     rl_steps: int
     test_steps: int
-    """Steps of the test half that are asked, spread over it."""
+    """Steps of the test half that are asked greedily, spread over it."""
+    sampled_steps: int
+    """Steps of the test half that several answers are drawn for."""
     train_steps: int
-    """Steps of the training half that are asked as GRPO samples them."""
+    """Steps of the training half, likewise: as GRPO samples them."""
     candidates: int
     rescored: int
     """Test entries of each category that are played whole."""
 
 
-QUICK = Size(1, 300, 2.0, 12, 150, 60, 8, 1)
-FULL = Size(3, 1000, 6.0, 40, 559, 150, 8, 5)
+QUICK = Size(1, 600, 2.0, 15, 300, 100, 60, 8, 1)
+FULL = Size(3, 1000, 3.0, 40, 559, 200, 100, 8, 5)
 ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
 EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
 SFT = {
@@ -110,6 +112,7 @@ def steps_of(out: Path, size: Size) -> dict[str, dict[str, Row]]:
     return {
         "knowledge": chosen_steps(out / "test-knowledge", size.test_steps),
         "plain": chosen_steps(out / "test-plain", size.test_steps),
+        "sampled": chosen_steps(out / "test-knowledge", size.sampled_steps),
         "training": chosen_steps(out / "rows", size.train_steps),
     }
 
@@ -134,12 +137,14 @@ def run_seed(out: Path, seed: int, size: Size) -> Seed:
     sft = train("sft", folder, folder / "base", SFT | {"epochs": size.sft_epochs, "seed": seed})
     rl = train("rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
     answers: dict[str, dict[str, Any]] = {}
-    for checkpoint in (sft, rl):
-        for shown, rows in steps_of(out, size).items():
-            say(f"Asking {checkpoint.name} for {len(rows)} steps, {shown}")
-            drawn = 0 if shown == "plain" else size.candidates
-            found = answer(checkpoint, list(rows.values()), drawn, seed)
-            answers[f"{checkpoint.name}, {shown}"] = measured(found)
+    asked = steps_of(out, size)
+    for checkpoint, shown in product((sft, rl), asked):
+        if (checkpoint, shown) == (rl, "plain"):
+            continue  # no claim needs it
+        say(f"Asking {checkpoint.name} for {len(asked[shown])} steps, {shown}")
+        candidates = size.candidates if shown in ("sampled", "training") else 1
+        found = answer(checkpoint, list(asked[shown].values()), candidates, seed)
+        answers[f"{checkpoint.name}, {shown}"] = measured(found)
     result = Seed(seed, described, curves(sft), curves(rl), answers)
     known.write_text(json.dumps(asdict(result)))
     return result

@@ -19,6 +19,7 @@ SMALLEST = Size(
     sft_epochs=0.1,
     rl_steps=2,
     test_steps=12,
+    sampled_steps=6,
     train_steps=6,
     candidates=4,
     rescored=1,
