@@ -27,6 +27,7 @@ def grpo(configs: tuple[Path, ...], restart: bool, **given: Any) -> None:
 
     parameters = read_parameters(GrpoParameters, configs, given)
     require(say)
+    from kate_eval.trainers.grpo.lesson import doubts
     from kate_eval.trainers.grpo.train import train_grpo
 
     outcome = train_grpo(parameters, say, restart)
@@ -39,3 +40,5 @@ def grpo(configs: tuple[Path, ...], restart: bool, **given: Any) -> None:
     )
     for name, value in outcome.card.evaluation.items():
         say(f"  held out, {name}: {value:.4g}")
+    for doubt in doubts(outcome.card.curves, parameters.reward, parameters.mask_truncated):
+        say(f"NOTE: {doubt}.")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.gold import multi_turn_gold
+from kate_eval.cli import main
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint import load_card
 from kate_eval.trainers.grpo.parameters import GrpoParameters
@@ -113,6 +115,18 @@ def test_a_full_disk_at_the_end_loses_no_step(by_letters: Make, monkeypatch: pyt
 def test_weights_that_are_no_numbers_stop_the_run(by_letters: Make) -> None:
     with pytest.raises(TrainingError, match=r"step \d.*entry_\d/0/0/step.*lower --learning-rate"):
         run(by_letters(learning_rate=1e30, max_grad_norm=1e9, answer_tokens=8, max_steps=3))
+
+
+def test_a_run_that_learns_nothing_says_so(parameters: Make, tmp_path: Path) -> None:
+    """An untrained model neither calls nor ends an answer."""
+    config = tmp_path / "run.yaml"
+    given = parameters(reward="step_exact", eval_rows=0, max_steps=2, answer_tokens=8)
+    config.write_text(json.dumps(given.model_dump(mode="json", exclude_none=True)))
+    found = CliRunner().invoke(main, ["train", "grpo", "--config", str(config)])
+    assert found.exit_code == 0, found.output
+    assert "step 2/2: reward 0, frac_reward_zero_std 1, rollouts/truncated " in found.output
+    notes = [line for line in found.output.splitlines() if line.startswith("NOTE: ")]
+    assert len(notes) == 2 and "In 100% of the groups" in notes[0] and "A bound cut off" in notes[1]
 
 
 def test_too_few_rows_for_a_step(parameters: Make) -> None:
