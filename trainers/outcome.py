@@ -10,6 +10,7 @@ from kate_eval.errors import TrainingError
 from kate_eval.trainers.base_model import identity
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
+from kate_eval.trainers.checkpoint.leak import leaked_by, warning
 from kate_eval.trainers.machine import Machine, choose_machine
 from kate_eval.trainers.result import save_result
 from kate_eval.trainers.rows.folder import RowsFolder, load_rows
@@ -52,11 +53,13 @@ def train(
         RowsError: the rows can't be read.
         EndpointError: parity was to be checked, and the server doesn't answer.
     """
-    machine = _machine(parameters)
-    make = choose(machine)
     first = os.environ.get("RANK", "0") == "0"
     say = say if first else (lambda line: None)
     rows = load_rows(parameters.rows)
+    if leaked := leaked_by(rows.card, parameters.base):
+        say(f"{warning(leaked)}.")
+    machine = _machine(parameters)
+    make = choose(machine)
     run = Run.of(parameters.output)
     if first:
         run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)

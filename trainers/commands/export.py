@@ -20,10 +20,14 @@ def export(configs: tuple[Path, ...], **given: Any) -> None:
     parameters = read_parameters(ExportParameters, configs, given)
     require(say)
     from kate_eval.trainers.base_model import load_renderer
+    from kate_eval.trainers.checkpoint.leak import leaked_by, warning
     from kate_eval.trainers.export.verl import export_verl
     from kate_eval.trainers.rows.folder import load_rows
 
-    starts = export_verl(load_rows(parameters.rows), load_renderer(parameters.base), parameters)
+    rows = load_rows(parameters.rows)
+    if leaked := leaked_by(rows.card, parameters.base):
+        say(f"{warning(leaked)}.")
+    starts = export_verl(rows, load_renderer(parameters.base), parameters)
     for part, chosen in starts.items():
         say(f"{part}: {chosen}")
     say(f"Written: {parameters.output}. On the first node: {parameters.output / 'launch.sh'}")

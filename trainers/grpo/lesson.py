@@ -33,9 +33,9 @@ def doubts(curves: Curves, reward: str, masked: bool) -> Iterator[str]:
     if truncated >= MOST:
         left_out = ", which are left out of the loss" if masked else ""
         yield (
-            f"A bound cut off {truncated:.0%} of the rollouts{left_out}: give more room (--completion-tokens, "
-            "--answer-tokens, --context-tokens, --max-answers), or begin from a model that ends its answers "
-            "(kate train sft). kate train rollouts says which bound it was"
+            f"A bound cut off {truncated:.0%} of the rollouts{left_out}: give more room "
+            "(--completion-tokens, --answer-tokens, --context-tokens, --max-answers), or begin from a model "
+            "that ends its answers (kate train sft). kate train rollouts says which bound it was"
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kate_eval.errors import ConfigurationError
+from kate_eval.report.runs import LEAKED_FACT
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
 from kate_eval.trainers.checkpoint.folder import weights_hash
@@ -143,7 +144,8 @@ def _base_service(base: str, other: str) -> Service:
 def _base_facts(base: str) -> dict[str, str]:
     """A folder's weights may be others later, a hub name's not."""
     folder = Path(base).expanduser()
-    return {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
+    told = {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
+    return told | _leaked(load_card(folder) if (folder / CARD).is_file() else None)
 
 
 def facts(checkpoint: Checkpoint) -> dict[str, str]:
@@ -152,7 +154,12 @@ def facts(checkpoint: Checkpoint) -> dict[str, str]:
     told = {"weights": checkpoint.hash}
     if card is not None:
         told |= {"trainer": card.trainer, "base": card.base, "rows": card.rows_hash}
-    return told
+    return told | _leaked(card)
+
+
+def _leaked(card: CheckpointCard | None) -> dict[str, str]:
+    """By this the report flags the rows of a model that was trained on test entries."""
+    return {LEAKED_FACT: ",".join(card.leaked)} if card is not None and card.leaked else {}
 
 
 def _place(base: str) -> str:

@@ -241,3 +241,16 @@ def test_a_base_without_a_template_takes_ours(base: Path, parameters: Make, tmp_
         run(given)
     card = run(given.model_copy(update={"chat_template": "hermes"}), restart=True).card
     assert card and (given.output / "chat_template.jinja").is_file()
+
+
+def test_rows_of_test_entries_are_never_learnt_in_silence(parameters: Make, tmp_path: Path) -> None:
+    made = list(tiny.rows(4))
+    (tmp_path / "rows").mkdir()
+    save_rows(tmp_path / "rows", made, [], CARD.model_copy(update={"leaked": True}))
+    lines: list[str] = []
+    given = parameters(rows=tmp_path / "rows", max_steps=1)
+    outcome = train_sft(given, lines.append)
+    assert lines[0].startswith("LEAKED: trained on entries of the test half of bfcl")
+    assert outcome.card is not None and outcome.card.leaked == ("bfcl",)
+    again = train_sft(parameters(base=str(given.output), max_steps=1, output=tmp_path / "two"), lines.append)
+    assert again.card is not None and again.card.leaked == ("bfcl",)
