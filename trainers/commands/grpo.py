@@ -23,9 +23,11 @@ def grpo(configs: tuple[Path, ...], restart: bool, **given: Any) -> None:
     kate_eval.trainers grpo --config FILE
     """
     from kate_eval.trainers.environment import require
+    from kate_eval.trainers.inputs import check_inputs
     from kate_eval.trainers.parameters import read_parameters
 
     parameters = read_parameters(GrpoParameters, configs, given)
+    check_inputs(parameters)
     require(say)
     from kate_eval.trainers.grpo.lesson import doubts
     from kate_eval.trainers.grpo.train import train_grpo

@@ -23,9 +23,11 @@ def sft(configs: tuple[Path, ...], restart: bool, **given: Any) -> None:
     that kate train setup makes: accelerate launch -m kate_eval.trainers sft --config FILE
     """
     from kate_eval.trainers.environment import require
+    from kate_eval.trainers.inputs import check_inputs
     from kate_eval.trainers.parameters import read_parameters
 
     parameters = read_parameters(SftParameters, configs, given)
+    check_inputs(parameters)
     require(say)
     from kate_eval.trainers.sft.train import train_sft
 

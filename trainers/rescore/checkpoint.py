@@ -11,10 +11,11 @@ from pathlib import Path
 from kate_eval.errors import ConfigurationError
 from kate_eval.report.runs import LEAKED_FACT
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
+from kate_eval.trainers.checkpoint.adapter import ADAPTER, adapted_by
 from kate_eval.trainers.checkpoint.card import CARD
 from kate_eval.trainers.checkpoint.folder import weights_hash
 
-CONFIG, ADAPTER, TEMPLATE = "config.json", "adapter_config.json", "chat_template.jinja"
+CONFIG, TEMPLATE = "config.json", "chat_template.jinja"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         ConfigurationError: no model and no adapter.
-        TrainingError: its card can't be read.
+        TrainingError: its card can't be read, or an adapter names no model.
     """
     folder = folder.expanduser().resolve()
     adapter = (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
@@ -78,10 +79,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     card = load_card(folder) if (folder / CARD).is_file() else None
     base = ((card.adapts if adapter else "") or card.base) if card is not None else None
     if adapter and base is None:
-        told = json.loads((folder / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
-        base = str(told) if told else None
-    if adapter and base is None:
-        raise ConfigurationError(f"{folder / ADAPTER} names no base model: add base_model_name_or_path")
+        base = adapted_by(str(folder))
     return Checkpoint(folder, base, adapter, card, weights_hash(folder))
 
 

@@ -128,7 +128,7 @@ def test_an_adapter_made_elsewhere_names_its_base_itself(tmp_path: Path) -> None
     found = read_checkpoint(tmp_path)
     assert (found.base, found.card, found.adapter) == ("hub/model", None, True)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ConfigurationError, match="names no base model"):
+    with pytest.raises(TrainingError, match="names no base model"):
         read_checkpoint(tmp_path)
 
 

@@ -229,7 +229,7 @@ def test_what_needs_a_gpu_is_refused_without_one(parameters: Make, asked: Any, m
 
 
 def test_a_base_that_is_none_is_refused(parameters: Make, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"Can't load the tokenizer of .*folder with config\.json"):
+    with pytest.raises(TrainingError, match=r"holds no model: .*folder with config\.json"):
         run(parameters(base=str(tmp_path)))
 
 
@@ -254,3 +254,14 @@ def test_rows_of_test_entries_are_never_learnt_in_silence(parameters: Make, tmp_
     assert outcome.card is not None and outcome.card.leaked == ("bfcl",)
     again = train_sft(parameters(base=str(given.output), max_steps=1, output=tmp_path / "two"), lines.append)
     assert again.card is not None and again.card.leaked == ("bfcl",)
+
+
+def test_a_base_with_broken_files_is_refused_in_a_line(base: Path, parameters: Make, tmp_path: Path) -> None:
+    broken = shutil.copytree(base, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"Can't load the model of .*broken: .*\. Give a hub name"):
+        run(parameters(base=str(broken)))
+    adapter = shutil.copytree(base, tmp_path / "adapter")
+    (adapter / "adapter_config.json").write_text(f'{{"base_model_name_or_path": "{base}"}}')
+    with pytest.raises(TrainingError, match=r"Can't load the adapter of .*adapter: .*\. Give a hub name"):
+        run(parameters(base=str(adapter)), restart=True)
