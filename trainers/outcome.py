@@ -1,12 +1,12 @@
 """One run from rows to checkpoint, or on from where it was interrupted: the same for every trainer."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError
+from kate_eval.trainers import processes
 from kate_eval.trainers.base_model import identity
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
@@ -54,8 +54,7 @@ def train(
         RowsError: the rows can't be read.
         EndpointError: parity was to be checked, and the server doesn't answer.
     """
-    first = os.environ.get("RANK", "0") == "0"
-    say = say if first else (lambda line: None)
+    say = say if processes.is_first() else (lambda line: None)
     check_inputs(parameters)
     rows = load_rows(parameters.rows)
     if leaked := leaked_by(rows.card, parameters.base):
@@ -63,8 +62,7 @@ def train(
     machine = _machine(parameters)
     make = choose(machine)
     run = Run.of(parameters.output)
-    if first:
-        run.begin(identity_of(parameters, rows), restart)
+    processes.first_does(lambda: run.begin(identity_of(parameters, rows), restart), machine.cuda)
     if not restart and (there := finished(parameters.output, run, parameters.kind)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
@@ -86,6 +84,7 @@ def identity_of(parameters: RunParameters, rows: RowsFolder) -> dict[str, Any]:
         "rows": rows.hash,
         "base": identity(parameters.base),
         "chat_template": template_identity(parameters.chat_template),
+        "processes": processes.count(),
     }
 
 

@@ -1,6 +1,5 @@
 """The parts of a run that all trainers have: renderer, model, adapter, steps on from a state, full disks."""
 
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from kate_eval.trainers.checkpoint.adapter import adapted_by
 from kate_eval.trainers.checkpoint.folder import disk_is_full
 from kate_eval.trainers.machine import Machine
 from kate_eval.trainers.parity import check_parity
+from kate_eval.trainers.processes import is_first
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rows.folder import RowsFolder
 from kate_eval.trainers.run import STATE, Run, has_ended, step_of
@@ -98,7 +98,7 @@ class Work(ABC, Generic[P]):
 
     def _check_parity(self) -> None:
         url = self.parameters.parity_url
-        if url and os.environ.get("RANK", "0") == "0":
+        if url and is_first():
             found = check_parity(self.rows.train, self.renderer, url, count=self.parameters.parity_rows)
             self.parity = {"rows": found.rows, "model": found.model}
             self.say(f"The server at {url} makes the same prompts: {found.rows} rows compared.")
