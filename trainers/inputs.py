@@ -11,6 +11,7 @@ from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint.adapter import ADAPTER, adapted_by
 from kate_eval.trainers.checkpoint.card import CARD, load_card
 from kate_eval.trainers.rendering import TEMPLATES, no_template
+from kate_eval.trainers.room import require_room
 from kate_eval.trainers.rows.folder import read_card
 from kate_eval.trainers.run_parameters import RunParameters
 
@@ -26,11 +27,12 @@ def check_inputs(parameters: RunParameters) -> None:
 
     Raises:
         RowsError: the rows are missing, or of another schema.
-        TrainingError: the base, its card or the template can't be used.
+        TrainingError: base, card or template can't be used, or something is in the output's place.
     """
     p = parameters
     if p.merge and not p.lora:
         raise TrainingError("--merge puts an adapter into its base: it needs --lora")
+    _require_place(p.output)
     read_card(p.rows)
     check_base(p.base)
     if p.chat_template is not None:
@@ -38,6 +40,20 @@ def check_inputs(parameters: RunParameters) -> None:
     elif _has_no_template(Path(p.base)):
         raise TrainingError(no_template(p.base))
     _require_same_arguments(p)
+
+
+def _require_place(output: Path) -> None:
+    """A checkpoint takes the place of one that is there, with all that is in its folder; of nothing else."""
+    if not (output / CARD).is_file():
+        require_room(output, own="")
+        return
+    try:
+        load_card(output)
+    except TrainingError as ex:
+        raise TrainingError(
+            f"{output} holds no checkpoint but something else with a {CARD} (rows, a bank, another version's "
+            "checkpoint): choose another -o, or remove it"
+        ) from ex
 
 
 def check_base(base: str) -> None:

@@ -150,3 +150,34 @@ def test_a_typo_loads_no_torch_and_makes_no_environment(
         options = [part for pair in {**there, option: "/no/where/at/all"}.items() for part in pair]
         found = CliRunner().invoke(main, ["train", command, *options])
         assert found.exit_code == 1 and said in found.output and "Traceback" not in found.output
+
+
+def test_nothing_is_overwritten_that_is_not_ours(given: Make, tmp_path: Path) -> None:
+    """A checkpoint takes the whole folder's place."""
+    (tmp_path / "work").mkdir()
+    check_inputs(given(output=tmp_path / "work"))
+    for name in "abcd":
+        (tmp_path / "work" / name).touch()
+    with pytest.raises(TrainingError, match=r"work holds other files.*: a, b, c and 1 more\. Choose"):
+        check_inputs(given(output=tmp_path / "work"))
+    with pytest.raises(TrainingError, match=r"rows holds no checkpoint but something else.*another -o"):
+        check_inputs(given(output=tmp_path / "rows"))
+    with pytest.raises(TrainingError, match="is a file: choose another -o"):
+        check_inputs(given(output=tmp_path / "work" / "a"))
+
+
+def test_an_export_names_what_is_in_its_way(
+    given: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wanted(say: object) -> None:
+        raise TrainingError("all was well")
+
+    monkeypatch.setattr("kate_eval.trainers.environment.require", wanted)
+    parameters, out = given(), tmp_path / "verl"
+    out.mkdir()
+    (out / "launch.sh").touch()
+    options = ["--rows", str(parameters.rows), "--base", parameters.base, "-o", str(out)]
+    assert "all was well" in CliRunner().invoke(main, ["train", "export", *options]).output
+    (out / "thesis.tex").touch()
+    found = CliRunner().invoke(main, ["train", "export", *options])
+    assert found.exit_code == 1 and "holds other files" in found.output and "thesis.tex" in found.output
