@@ -12,21 +12,18 @@ from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint.adapter import adapted_by
 from kate_eval.trainers.inputs import check_base, check_inputs, template_identity
 from kate_eval.trainers.outcome import identity_of
-from kate_eval.trainers.rows.card import RowsCard
-from kate_eval.trainers.rows.folder import load_rows, save_rows
+from kate_eval.trainers.rows.folder import load_rows
 from kate_eval.trainers.run import Run, has_ended
 from kate_eval.trainers.run_parameters import RunParameters
 from tests.trainers import tiny
 
-CARD = RowsCard(benchmark="bfcl", split="train", mode="fc", data_hash="0", engine="none", license="none")
 Make = Callable[..., RunParameters]
 
 
 @pytest.fixture
 def given(tmp_path: Path) -> Make:
     """Makes parameters of rows and a base that are there, as far as anything but transformers looks."""
-    (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", list(tiny.rows(2)), [], CARD)
+    tiny.saved_rows(tmp_path / "rows", learnt=2, held_out=0)
     model = tmp_path / "models" / "tiny"
     model.mkdir(parents=True)
     (model / "config.json").write_text("{}")

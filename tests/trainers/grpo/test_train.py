@@ -26,7 +26,6 @@ from kate_eval.trainers.rollout.log import read_rollouts
 from kate_eval.trainers.rows.folder import save_rows
 from tests.trainers import tiny
 from tests.trainers.rollout.playing import gold_row, written
-from tests.trainers.sft.conftest import CARD
 
 pytestmark = pytest.mark.train
 Make = Callable[..., GrpoParameters]
@@ -178,7 +177,7 @@ def real(tmp_path: Path) -> Path:
     """A folder with a row of BFCL and a base model whose tokenizer has seen it."""
     row = gold_row(ENTRY, TURN)
     (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", [row], [], CARD)
+    save_rows(tmp_path / "rows", [row], [], tiny.CARD)
     texts = [json.dumps(row.tools), *(str(message.get("content")) for message in row.messages)]
     tokenizer = tiny.learnt_tokenizer(texts)
     tokenizer.save_pretrained(tmp_path / "base")

@@ -19,8 +19,6 @@ from kate_eval.trainers.sft.parameters import SftParameters
 from kate_eval.trainers.sft.train import train_sft
 from tests.trainers import tiny
 
-from .conftest import CARD
-
 pytestmark = pytest.mark.train
 Make = Callable[..., SftParameters]
 
@@ -201,7 +199,7 @@ def test_no_loss_names_the_rows_of_its_batch(rows: Path, tmp_path: Path, paramet
     torch = import_module("torch")
     made = [tiny.row(1), tiny.row(2, "~"), tiny.row(3)]
     (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", made, [], CARD)
+    save_rows(tmp_path / "rows", made, [], tiny.CARD)
     tokenizer, model = tiny.tokenizer(), tiny.model(tiny.tokenizer(), tied=False)
     with torch.no_grad():
         model.get_input_embeddings().weight[tokenizer("~")["input_ids"][0]] = math.nan
@@ -246,7 +244,7 @@ def test_a_base_without_a_template_takes_ours(base: Path, parameters: Make, tmp_
 def test_rows_of_test_entries_are_never_learnt_in_silence(parameters: Make, tmp_path: Path) -> None:
     made = list(tiny.rows(4))
     (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", made, [], CARD.model_copy(update={"leaked": True}))
+    save_rows(tmp_path / "rows", made, [], tiny.CARD.model_copy(update={"leaked": True}))
     lines: list[str] = []
     given = parameters(rows=tmp_path / "rows", max_steps=1)
     outcome = train_sft(given, lines.append)
