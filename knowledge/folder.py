@@ -12,7 +12,6 @@ leaves the old card with its files.
 
 import hashlib
 import io
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -21,23 +20,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from kate_eval.errors import BankError
 from kate_eval.knowledge.bank import Bank, Vectors, item_lines, make_bank
 from kate_eval.knowledge.card import LEXICAL, SCHEMA_VERSION, Card, readme
+from kate_eval.knowledge.files import Files
 from kate_eval.knowledge.item import Experience
 
 CARD = "card.json"
 JOURNAL = "journal.jsonl"
 ORDER = "order.jsonl"
 """Of an online run's memory, which is a bank too (solvers/memory.py)."""
-_NAME = re.compile(r"(items-[0-9a-f]{16}\.jsonl|embeddings-[0-9a-f]{16}\.npy)")
 BUILD = (
     "Build it: kate knowledge build BENCHMARK --form trajectory --split SPLIT -o FOLDER (bfcl or appworld)"
 )
 LOCK_SECONDS = 60.0
+FILES = Files(BankError, BUILD, re.compile(r"items-[0-9a-f]{16}\.jsonl|embeddings-[0-9a-f]{16}\.npy"))
 
 
 def is_bank(folder: Path) -> bool:
@@ -54,14 +52,8 @@ def writing(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """
     if folder.exists() and not is_bank(folder) and any(_foreign(folder)):
         raise BankError(f"{folder} exists and is no bank: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=seconds):
-            yield
-    except Timeout:
-        raise BankError(
-            f"Another process is writing {folder}: wait for it, or choose another folder"
-        ) from None
+    with FILES.alone(folder, seconds):
+        yield
 
 
 def _foreign(folder: Path) -> Iterator[Path]:
@@ -122,7 +114,7 @@ def read_card(folder: Path) -> Card:
     """
     if not is_bank(folder):
         raise BankError(f"No bank in {folder}. {BUILD}")
-    return _parse_card(folder / CARD)
+    return FILES.card(folder / CARD, Card, SCHEMA_VERSION)
 
 
 def load_bank(folder: Path) -> Bank:
@@ -136,11 +128,11 @@ def load_bank(folder: Path) -> Bank:
             raise BankError(f"The bank {folder} is not finished: run the same `kate knowledge build` again")
         found = sorted(card.parent.name for card in folder.parent.glob(f"*/{CARD}"))
         raise BankError(f"No bank in {folder}; found beside it: {', '.join(found) or 'none'}. {BUILD}")
-    card = _parse_card(folder / CARD)
+    card = FILES.card(folder / CARD, Card, SCHEMA_VERSION)
     try:
         return _load(folder, card)
     except FileNotFoundError:
-        newer = _parse_card(folder / CARD)  # a writer may have replaced the bank since
+        newer = FILES.card(folder / CARD, Card, SCHEMA_VERSION)  # a writer may have replaced the bank since
         try:
             return _load(folder, newer)
         except FileNotFoundError as ex:
@@ -169,30 +161,14 @@ def load_items(folder: Path) -> tuple[tuple[Experience, ...], Card]:
 
 
 def _load_items(folder: Path, card: Card) -> tuple[Experience, ...]:
-    file = folder / _own_name(card.items_file, folder)
+    file = folder / FILES.own_name(card.items_file, folder / CARD)
     data = file.read_bytes()
-    # Not splitlines(): it would also split at characters that JSON strings may hold, such as U+2028.
-    lines = _text(data, file).removesuffix("\n").split("\n") if data else []
-    if not lines:
+    items = tuple(FILES.lines(data, file, Experience.model_validate_json))
+    if not items:
         raise BankError(f"{file} has no items. {BUILD}")
-    items = tuple(_parse_item(line, file, number) for number, line in enumerate(lines, start=1))
-    lines_of: dict[str, int] = {}
-    for number, item in enumerate(items, start=1):
-        first = lines_of.setdefault(item.id, number)
-        if first != number:
-            raise BankError(
-                f"{file}, line {number}: field id: {item.id!r} stands in line {first} too. {BUILD}"
-            )
     if hashlib.sha256(data).hexdigest()[:16] != card.items_hash:
         raise BankError(f"{file} is not what card.json describes (hash differs). {BUILD}")
     return items
-
-
-def _own_name(name: str, folder: Path) -> str:
-    """A file's name as a card gives it; a card may come from anywhere, so it must not point elsewhere."""
-    if not _NAME.fullmatch(name):
-        raise BankError(f"{folder / CARD}: {name!r} is no name of a file in the bank's folder. {BUILD}")
-    return name
 
 
 def _load_vectors(folder: Path, card: Card) -> Vectors:
@@ -201,7 +177,7 @@ def _load_vectors(folder: Path, card: Card) -> Vectors:
         raise BankError(
             f"The bank {folder} is embedded by {card.embedder.name!r}, but has no vectors. {remedy}"
         )
-    file = folder / _own_name(card.embeddings_file, folder)
+    file = folder / FILES.own_name(card.embeddings_file, folder / CARD)
     try:
         return _read_vectors(file)
     except FileNotFoundError:
@@ -223,40 +199,3 @@ def _read_vectors(file: Path) -> Vectors:
         if file.stat().st_size != opened.tell() + 4 * shape[0] * shape[1]:
             raise ValueError(f"its size does not fit its shape {shape}")
         return np.fromfile(opened, dtype=np.float32).reshape(shape)
-
-
-def _text(data: bytes, file: Path) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as ex:
-        raise BankError(f"{file} is no UTF-8: {ex}. {BUILD}") from ex
-
-
-def _parse_card(file: Path) -> Card:
-    try:
-        raw = json.loads(file.read_bytes())
-        version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if version != SCHEMA_VERSION:
-            raise BankError(
-                f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {BUILD}"
-            )
-        return Card.model_validate(raw)
-    except ValidationError as ex:
-        raise BankError(f"{file}: {first_error(ex)}. {BUILD}") from ex
-    except (ValueError, RecursionError) as ex:
-        raise BankError(f"{file} is no JSON: {ex}. {BUILD}") from ex
-
-
-def _parse_item(line: str, file: Path, number: int) -> Experience:
-    try:
-        return Experience.model_validate_json(line)
-    except ValidationError as ex:
-        raise BankError(f"{file}, line {number}: {first_error(ex)}. {BUILD}") from ex
-    except RecursionError as ex:
-        raise BankError(f"{file}, line {number}: it is nested too deep. {BUILD}") from ex
-
-
-def first_error(error: ValidationError) -> str:
-    """The first thing that is wrong, by its field."""
-    first = error.errors()[0]
-    return f"field {'.'.join(map(str, first['loc'])) or '(whole line)'}: {first['msg']}"

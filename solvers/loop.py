@@ -146,6 +146,7 @@ def _knowledge_info(turn: Turn, done: Injected, threshold: float) -> dict[str, A
         "retrieved": [
             {
                 "item": hit.item.id,
+                "sources": list(hit.item.sources),
                 "form": hit.item.form,
                 "similarity": hit.similarity,
                 "question": hit.item.question,

@@ -21,7 +21,8 @@ from kate_eval.errors import BankError
 from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.change import append
-from kate_eval.knowledge.folder import ORDER, first_error, is_bank, load_bank
+from kate_eval.knowledge.files import first_error
+from kate_eval.knowledge.folder import ORDER, is_bank, load_bank
 from kate_eval.knowledge.item import Experience
 from kate_eval.solvers.inject import Shelf
 from kate_eval.solvers.preflight import require_benchmark

@@ -89,7 +89,11 @@ def online(
         ConfigurationError: a parameter can't be used.
         BankError: the memory or bank can't be used.
     """
-    student = make_student(**locals())  # every argument is one of its parameters, or of the loop
+    return taught(make_student(**locals()))  # every argument is one of its parameters, or of the loop
+
+
+def taught(student: "Student") -> Solver:
+    """The solver that plays each sample as a student does."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         await student.play(state)

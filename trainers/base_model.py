@@ -1,17 +1,17 @@
 """The model that is trained: its tokenizer, its weights, its adapter."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError, one_line
+from kate_eval.trainers.checkpoint.adapter import adapted_by
 from kate_eval.trainers.checkpoint.card import CARD, load_card
+from kate_eval.trainers.inputs import read_template
 from kate_eval.trainers.machine import Machine, as_dtype
-from kate_eval.trainers.rendering import TEMPLATES, Renderer
+from kate_eval.trainers.rendering import Renderer
 
-ADAPTER = "adapter_config.json"
 SLICES, SLICE = 32, 2**16
 """How much of a large file tells it from another: so many slices, of so many bytes."""
 
@@ -37,7 +37,7 @@ def load_renderer(
 
     tokenizer = _loaded("tokenizer", base, transformers.AutoTokenizer)
     if chat_template is not None:
-        tokenizer.chat_template = _template(chat_template)
+        tokenizer.chat_template = read_template(chat_template)
     if eos_token is not None:
         if eos_token not in tokenizer.get_vocab():
             raise TrainingError(f"--eos-token {eos_token!r} is no token of {base}")
@@ -45,17 +45,6 @@ def load_renderer(
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Renderer(tokenizer, template_args, stop_ids(adapted_by(base) or base))
-
-
-def _template(name: str) -> str:
-    if name in TEMPLATES:
-        return TEMPLATES[name].read_text(encoding="utf-8")
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except OSError as ex:
-        raise TrainingError(
-            f"Can't read the chat template {name}: {ex}. Give a file, or one of ours: {', '.join(TEMPLATES)}"
-        ) from ex
 
 
 def stop_ids(base: str) -> list[int]:
@@ -67,21 +56,6 @@ def stop_ids(base: str) -> list[int]:
     except OSError:
         return []
     return ids if isinstance(ids, list) else [ids] if ids is not None else []
-
-
-def adapted_by(base: str) -> str | None:
-    """The model that a base adapts, if it is a folder with an adapter.
-
-    Raises:
-        TrainingError: it doesn't say which.
-    """
-    file = Path(base) / ADAPTER
-    if not file.is_file():
-        return None
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (ValueError, KeyError) as ex:
-        raise TrainingError(f"{file} doesn't name the model that it adapts: {ex!r}") from ex
 
 
 def load_model(base: str, machine: Machine, lora: bool) -> Any:
@@ -117,10 +91,11 @@ def load_model(base: str, machine: Machine, lora: bool) -> Any:
 def _loaded(what: str, base: str, kind: Any, **options: Any) -> Any:
     try:
         return kind.from_pretrained(base, **options)
-    except (OSError, ValueError, ImportError) as ex:
+    except Exception as ex:  # a broken configuration or weight file raises whatever its reader trips over
+        said = one_line(ex)[:400] or "no reason given"
         raise TrainingError(
-            f"Can't load the {what} of {base}: {one_line(ex)[:400]}. Give a hub name that this machine can "
-            "reach (or has in its cache), or a folder with config.json, weights and tokenizer"
+            f"Can't load the {what} of {base}: {type(ex).__name__}: {said}. Give a hub name that this "
+            "machine can reach (or has in its cache), or a folder with config.json, weights and tokenizer"
         ) from ex
 
 

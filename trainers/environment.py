@@ -21,10 +21,10 @@ from urllib.parse import unquote, urlsplit
 
 from kate_eval import installation
 from kate_eval.endpoints.serve.environment import has_gpu, variables
-from kate_eval.errors import ConfigurationError, InstallationError
+from kate_eval.errors import InstallationError
 from kate_eval.installation import Say
+from kate_eval.trainers.interpreter import VARIABLE, Wanted, check, named
 
-VARIABLE = "KATE_EVAL_TRAIN_PYTHON"
 CPU_REQUIREMENTS = Path(__file__).parent / "cpu.txt"
 GPU_PACKAGES = ("torch", "trl", "peft", "transformers", "datasets", "accelerate", "matplotlib", "tensorboard")
 """Asked for where there is a GPU, in cpu.txt's versions; pip finds what they need."""
@@ -53,12 +53,16 @@ def require(say: Say) -> None:
     The process becomes the other one: signals reach it, and its exit code is the command's.
 
     Raises:
-        ConfigurationError: the environment that is named is none.
+        ConfigurationError: the environment that is named is none, or can't train.
         InstallationError: ours can't be made.
     """
     if here():
         return
-    python = named() or own(say)
+    python = named()
+    if python is not None:
+        check(python, _wanted())
+    else:
+        python = own(say)
     if os.environ.get(_WITHIN):
         raise InstallationError(f"{sys.executable} has no torch and TRL, though it should: {_REMEDY}")
     become(python, sys.argv[1:])
@@ -76,23 +80,15 @@ def become(python: Path, arguments: Sequence[str]) -> NoReturn:
     os.execve(python, command, {**variables(), _WITHIN: "1"})
 
 
-def named() -> Path | None:
-    """The Python that $KATE_EVAL_TRAIN_PYTHON names.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    value = os.environ.get(VARIABLE)
-    if not value:
-        return None
-    python = Path(value).expanduser().absolute()
-    python = python / "bin" / "python" if python.is_dir() else python
-    if not python.is_file():
-        raise ConfigurationError(
-            f"{VARIABLE} names {python}, which doesn't exist. Name the Python of an environment with torch, "
-            "TRL and kate-eval, or unset it: kate train setup then makes one"
-        )
-    return python
+def _wanted() -> Wanted:
+    """How versions must begin: TRL's and kate-eval's as tested together, torch's by its first number."""
+    pins = dict(pin.split("==") for pin in _pins() if pin.partition("==")[0] in NEEDED)
+    return {
+        "python": ("3.11", "3.12"),
+        "torch": (pins["torch"].partition(".")[0],),
+        "trl": (pins["trl"].rpartition(".")[0],),
+        "kate-eval": (distribution("kate-eval").version,),
+    }
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """One run from rows to checkpoint, or on from where it was interrupted: the same for every trainer."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kate_eval.errors import TrainingError
+from kate_eval.trainers import processes
 from kate_eval.trainers.base_model import identity
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
 from kate_eval.trainers.checkpoint.card import CARD
+from kate_eval.trainers.checkpoint.leak import leaked_by, warning
+from kate_eval.trainers.inputs import check_inputs, template_identity
 from kate_eval.trainers.machine import Machine, choose_machine
 from kate_eval.trainers.result import save_result
 from kate_eval.trainers.rows.folder import RowsFolder, load_rows
@@ -52,14 +54,15 @@ def train(
         RowsError: the rows can't be read.
         EndpointError: parity was to be checked, and the server doesn't answer.
     """
+    say = say if processes.is_first() else (lambda line: None)
+    check_inputs(parameters)
+    rows = load_rows(parameters.rows)
+    if leaked := leaked_by(rows.card, parameters.base):
+        say(f"{warning(leaked)}.")
     machine = _machine(parameters)
     make = choose(machine)
-    first = os.environ.get("RANK", "0") == "0"
-    say = say if first else (lambda line: None)
-    rows = load_rows(parameters.rows)
     run = Run.of(parameters.output)
-    if first:
-        run.begin({**parameters.identity(), "rows": rows.hash, "base": identity(parameters.base)}, restart)
+    processes.first_does(lambda: run.begin(identity_of(parameters, rows), restart), machine.cuda)
     if not restart and (there := finished(parameters.output, run, parameters.kind)) is not None:
         say(f"{parameters.output} holds this run's checkpoint already; --restart trains it anew.")
         return Outcome(there, there.steps, there.steps)
@@ -74,14 +77,23 @@ def train(
     return Outcome(card, state.global_step, state.max_steps)
 
 
+def identity_of(parameters: RunParameters, rows: RowsFolder) -> dict[str, Any]:
+    """What must be the same for an interrupted run to go on: files count by what is in them."""
+    return {
+        **parameters.identity(),
+        "rows": rows.hash,
+        "base": identity(parameters.base),
+        "chat_template": template_identity(parameters.chat_template),
+        "processes": processes.count(),
+    }
+
+
 def _machine(parameters: RunParameters) -> Machine:
     """What the run computes on, made ready."""
     import torch
 
     from kate_eval.trainers.watch import quiet
 
-    if parameters.merge and not parameters.lora:
-        raise TrainingError("--merge puts an adapter into its base: it needs --lora")
     quiet()
     if parameters.threads:
         torch.set_num_threads(parameters.threads)

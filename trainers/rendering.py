@@ -22,6 +22,15 @@ _RENDERING = 1
 """Goes up when the same template and row would give other ids."""
 
 
+def no_template(model: str) -> str:
+    """What is said of a model without a chat template."""
+    return (
+        f"{model} has no chat template: it is a base model, which no chat request can be rendered for. Take "
+        "the instruct model, or give a template: --chat-template FILE.jinja, or one of ours: "
+        f"{', '.join(TEMPLATES)}"
+    )
+
+
 class Tokenizer(Protocol):
     """What a renderer needs of a transformers tokenizer."""
 
@@ -72,11 +81,7 @@ class Renderer:
         stop_ids: Collection[int] = (),
     ) -> None:
         if not tokenizer.chat_template:
-            raise TrainingError(
-                f"{tokenizer.name_or_path} has no chat template: it is a base model, which no chat request "
-                "can be rendered for. Take the instruct model, or give a template: "
-                f"--chat-template FILE.jinja, or one of ours: {', '.join(TEMPLATES)}"
-            )
+            raise TrainingError(no_template(tokenizer.name_or_path))
         self.tokenizer = tokenizer
         self.template_kwargs = dict(template_kwargs or {})
         self.stop_ids = {*stop_ids} - {None}

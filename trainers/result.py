@@ -8,6 +8,7 @@ from typing import Any
 
 from kate_eval.trainers.checkpoint import CheckpointCard, Curves, save_checkpoint
 from kate_eval.trainers.checkpoint.card import chain, versions
+from kate_eval.trainers.checkpoint.leak import leaked_by
 from kate_eval.trainers.curves import curves_of, draw
 from kate_eval.trainers.machine import peak_memory
 from kate_eval.trainers.work import Ending, Work
@@ -82,6 +83,7 @@ def _card(work: Work[Any], ending: Ending, evaluation: dict[str, Any], curves: C
         root=root,
         stages=stages,
         rows_hash=work.rows.hash,
+        leaked=leaked_by(work.rows.card, p.base),
         rows={**work.rows.card.model_dump(mode="json"), "used": ending.used},
         config={**p.model_dump(mode="json"), **ending.config},
         renderer={

@@ -44,14 +44,14 @@ class Run:
             restart: throw away what is there.
 
         Raises:
-            TrainingError: what is there is made of something else.
+            TrainingError: what is there is made of something else, or can't be read.
         """
         if restart:
             shutil.rmtree(self.folder, ignore_errors=True)
         file = self.folder / RUN
         wanted = json.loads(json.dumps(identity))
         if file.is_file():
-            there = json.loads(file.read_text(encoding="utf-8"))
+            there = _read(file, "Give another -o to keep what is there, or --restart to begin anew")
             if there == wanted:
                 self.discard_rests()
                 return
@@ -105,9 +105,32 @@ class Run:
 
 
 def has_ended(state: Path) -> bool:
-    """Whether a state is that of the run's last step."""
-    data = json.loads((state / STATE).read_text(encoding="utf-8"))
-    return bool(data["global_step"] >= data["max_steps"])
+    """Whether a state is that of the run's last step.
+
+    Raises:
+        TrainingError: it can't be read.
+    """
+    remedy = f"Remove {state}: the same command then goes on from the state before it, if there is one"
+    data = _read(state / STATE, remedy)
+    try:
+        return bool(data["global_step"] >= data["max_steps"])
+    except (KeyError, TypeError) as ex:
+        raise TrainingError(f"{state / STATE} doesn't say how far it is ({ex!r}). {remedy}") from ex
+
+
+def _read(file: Path, remedy: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        TrainingError: it is none.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as ex:
+        raise TrainingError(f"{file} is no JSON: {ex}. {remedy}") from ex
+    if not isinstance(data, dict):
+        raise TrainingError(f"{file} holds no JSON object. {remedy}")
+    return data
 
 
 def step_of(state: Path) -> int:

@@ -86,7 +86,10 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
 
 _SHOWN = (
     "reward",
+    "frac_reward_zero_std",
+    "rollouts/truncated",
     "eval_reward",
+    "eval_truncated",
     "loss",
     "eval_loss",
     "eval_exact_call",

@@ -1,7 +1,5 @@
 """The parts of a run that all trainers have: renderer, model, adapter, steps on from a state, full disks."""
 
-import json
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +9,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from kate_eval.errors import TrainingError
-from kate_eval.trainers.base_model import adapted_by, adapter, load_model, load_renderer
-from kate_eval.trainers.checkpoint.card import CARD, load_card
+from kate_eval.trainers.base_model import adapter, load_model, load_renderer
+from kate_eval.trainers.checkpoint.adapter import adapted_by
 from kate_eval.trainers.checkpoint.folder import disk_is_full
 from kate_eval.trainers.machine import Machine
 from kate_eval.trainers.parity import check_parity
+from kate_eval.trainers.processes import is_first
 from kate_eval.trainers.rendering import Renderer
 from kate_eval.trainers.rows.folder import RowsFolder
 from kate_eval.trainers.run import STATE, Run, has_ended, step_of
@@ -82,7 +81,6 @@ class Work(ABC, Generic[P]):
         """Everything up to the first step."""
         p = self.parameters
         self.renderer = load_renderer(p.base, p.chat_template, p.template_args, p.eos_token)
-        _require_same_arguments(p)
         self._check_parity()
         states = self.run.states()
         self.last = states[-1] if states else None
@@ -100,7 +98,7 @@ class Work(ABC, Generic[P]):
 
     def _check_parity(self) -> None:
         url = self.parameters.parity_url
-        if url and os.environ.get("RANK", "0") == "0":
+        if url and is_first():
             found = check_parity(self.rows.train, self.renderer, url, count=self.parameters.parity_rows)
             self.parity = {"rows": found.rows, "model": found.model}
             self.say(f"The server at {url} makes the same prompts: {found.rows} rows compared.")
@@ -168,16 +166,3 @@ class Work(ABC, Generic[P]):
                 f"No room to save the state of step {self.trainer.state.global_step} ({full}): {kept}. Free "
                 "the disk and run the same command again; it goes on from there"
             ) from ex
-
-
-def _require_same_arguments(parameters: RunParameters) -> None:
-    """A checkpoint of ours knows prompts that the template wrote with the arguments of its own training."""
-    if not (Path(parameters.base) / CARD).is_file():
-        return
-    before = load_card(Path(parameters.base)).renderer.get("template_args") or {}
-    if before != parameters.template_args:
-        raise TrainingError(
-            f"{parameters.base} was trained with the template's arguments {json.dumps(before)}, and this run "
-            f"has {json.dumps(parameters.template_args)}: its prompts would be others. Give --template-args "
-            f"'{json.dumps(before)}'"
-        )

@@ -54,8 +54,10 @@ def _origin(run: Run, means: Mapping[str, float]) -> _Found:
             "told_verdict",
             "is told the benchmark's verdict after each sample: not comparable to rows that are not",
         )
-    if means.get("leaked"):
-        yield "leaked", "LEAKED: the bank holds evaluated entries"
+    leaks = ["the bank holds evaluated entries"] if means.get("leaked") else []
+    leaks += ["the model was trained on test entries"] if run.trained_on_test else []
+    if leaks:
+        yield "leaked", f"LEAKED: {'; '.join(leaks)}"
     if any(sample.provenance.get("bank_sources_known") is False for sample in run.samples):
         yield "unknown_sources", "the bank's sources are not known: leakage can't be checked"
     writers = {str(name) for s in run.samples for name in s.provenance.get("bank_models") or ()}

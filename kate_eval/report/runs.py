@@ -10,6 +10,7 @@ from typing import Any
 
 from inspect_ai.model import ModelUsage
 
+from kate_eval.appworld.places import BENCHMARKS as BANK_NAMES
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.settings import settings_of
 from kate_eval.stats import Observed
@@ -18,6 +19,8 @@ SHARDS = "shards"
 """Metadata of a log that is one part of a run: how many parts there are."""
 GRID_KEY = "grid"
 """Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
+LEAKED_FACT = "leaked"
+"""Fact about a grid's model: the benchmarks of whose test entries it was trained on, comma-separated."""
 SIMULATED = "simulated/"
 """What the names of simulated models begin with."""
 FLOOR = "nearest"
@@ -136,6 +139,14 @@ class Run:
     def board(self) -> str:
         """Title of the table that it stands in."""
         return self.benchmark.title(self.metadata)
+
+    @property
+    def trained_on_test(self) -> bool:
+        """Whether its model was trained on test entries of its benchmark, as far as a grid's log tells."""
+        depends = (self.metadata.get(GRID_KEY) or {}).get("depends") or {}
+        told = str(depends.get(f"model: {LEAKED_FACT}", "")).split(",")
+        name = str(self.metadata["benchmark"])
+        return BANK_NAMES.get(str(self.metadata.get("world")), name) in told
 
     @property
     def missing(self) -> int:

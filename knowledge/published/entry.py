@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from kate_eval.knowledge.bank import Vectors, digest, merged_items
 from kate_eval.knowledge.card import Card
-from kate_eval.knowledge.folder import first_error
+from kate_eval.knowledge.files import first_error
 from kate_eval.knowledge.item import Experience, Origin
 from kate_eval.knowledge.published.vectors import Vector, unit_vector
 

@@ -80,7 +80,7 @@ def test_a_folder_that_is_no_bank_is_never_overwritten(tmp_path: Path) -> None:
         (lambda d: _items(d).write_bytes(b"\xff\n"), "is no UTF-8"),
         (lambda d: _drop_line(_items(d)), "hash differs"),
         (lambda d: _twice(_items(d)), "line 2: field id: .* stands in line 1"),
-        (lambda d: _point_elsewhere(d / "card.json"), "no name of a file in the bank's folder"),
+        (lambda d: _point_elsewhere(d / "card.json"), "no name of a file in its folder"),
     ],
 )
 def test_a_corrupt_bank_is_refused_by_file_line_and_field(

@@ -130,6 +130,7 @@ def test_each_turn_s_record_says_what_was_found_and_the_model_received_just_that
     assert ids(sample) == ["first", "second", "third"] and records[0]["nearest"] == 1.0
     assert records[0]["retrieved"][0] | {"similarity": 0} == {
         "item": "first",
+        "sources": ["multi_turn_base_10"],
         "form": "trajectory",
         "similarity": 0,
         "question": FIRST,

@@ -35,6 +35,11 @@ def test_rows_are_made_and_shown(tmp_path: Path) -> None:
     assert "Tokens a row (an estimate: 4 characters a token)" in said and "<= " in said and held.hash in said
     shown = kate("show", tmp_path)
     assert shown.exit_code == 0 and held.hash in shown.output and held.train[0].id in words(shown)
+    every = [one.id for one in (*held.train, *held.held_out)]
+    assert "more: --ids lists them all" in shown.output and held.held_out[0].id in words(shown)
+    assert kate("show", tmp_path, "--ids").output.splitlines() == every
+    chosen = kate("show", tmp_path, "/aggregation/", "--ids").output.splitlines()
+    assert chosen == [one for one in every if "/aggregation/" in one] and chosen
     row = next(one for one in held.train if one.kind == "step" and one.calls)
     one = kate("show", tmp_path, row.id)
     assert (

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -14,11 +15,15 @@ import pytest
 from kate_eval import installation
 from kate_eval.errors import ConfigurationError, InstallationError
 from kate_eval.trainers import environment
-from kate_eval.trainers.environment import VARIABLE, named, own, source
+from kate_eval.trainers.environment import own, source
+from kate_eval.trainers.interpreter import VARIABLE, named
 
 STANDS_IN = """
 #!{python}
-import os, signal, sys, time
+import json, os, signal, sys, time
+if "-c" in sys.argv:
+    print("a site's greeting", json.dumps({versions}), sep="\\n")
+    sys.exit(0)
 print("given", sys.argv[1:], os.environ.get("KATE_EVAL_TRAINING"), flush=True)
 if "wait" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(17))
@@ -35,9 +40,16 @@ def elsewhere(tmp_path: Path) -> Path:
     """An environment whose Python only tells how it was called."""
     python = tmp_path / "env" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(textwrap.dedent(STANDS_IN).strip().format(python=sys.executable))
-    python.chmod(0o755)
+    stand_in(python, {})
     return python
+
+
+def stand_in(python: Path, versions: Mapping[str, str]) -> None:
+    """Write a Python that says it has these versions, those that are wanted or others."""
+    told = {name: f"{wanted[-1]}.9" for name, wanted in environment._wanted().items()} | dict(versions)
+    text = textwrap.dedent(STANDS_IN).strip()
+    python.write_text(text.format(python=sys.executable, versions=told))
+    python.chmod(0o755)
 
 
 def asking(python: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -75,6 +87,42 @@ def test_an_environment_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(ConfigurationError, match=f"{VARIABLE} names .*bin/python, which doesn't exist"):
         named()
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ({"python": "3.9.1"}, r"it has python 3\.9\.1, where 3\.11 or 3\.12 is needed"),
+        ({"python": "3.110.1"}, r"it has python 3\.110\.1, where"),
+        (
+            {"torch": "1.13.0", "trl": "0.9.0"},
+            r"it has torch 1\.13\.0, where 2 is needed; trl 0\.9\.0, where",
+        ),
+        ({"trl": ""}, r"it has trl .*where"),
+    ],
+)
+def test_an_environment_that_can_t_train_is_refused(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, versions: dict[str, str], said: str
+) -> None:
+    monkeypatch.setattr(environment, "here", lambda: False)
+    monkeypatch.setenv(VARIABLE, str(elsewhere))
+    stand_in(elsewhere, versions)
+    with pytest.raises(ConfigurationError, match=f"{said}.*kate train setup"):
+        environment.require(print)
+
+
+@pytest.mark.parametrize(
+    "text", ["#!/bin/sh\necho no such option >&2; exit 2", "#!/bin/sh\necho 7", "nothing"]
+)
+def test_what_is_no_python_is_refused(monkeypatch: pytest.MonkeyPatch, elsewhere: Path, text: str) -> None:
+    monkeypatch.setattr(environment, "here", lambda: False)
+    monkeypatch.setenv(VARIABLE, str(elsewhere))
+    elsewhere.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"(doesn't run as a Python|can't train).*kate train setup"):
+        environment.require(print)
+    elsewhere.chmod(0o644)
+    with pytest.raises(ConfigurationError, match=r"doesn't run as a Python .*denied"):
+        environment.require(print)
 
 
 def test_an_entered_environment_without_torch_is_not_entered_again(

@@ -7,10 +7,13 @@ from typing import Any
 
 from kate_eval.trainers.rendering import TEMPLATES
 from kate_eval.trainers.row import Row
+from kate_eval.trainers.rows.card import RowsCard
+from kate_eval.trainers.rows.folder import save_rows
 
 MARKS = ("<|pad|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>")
 THINKING = Path(__file__).parent / "thinking.jinja"
 POSITIONS = 512
+CARD = RowsCard(benchmark="bfcl", split="train", mode="fc", data_hash="0", engine="none", license="none")
 
 
 def tokenizer(template: str | None = None) -> Any:
@@ -119,3 +122,11 @@ def folder_of(row: Row) -> str:
 def rows(count: int) -> Sequence[Row]:
     """Rows that differ."""
     return [row(number) for number in range(count)]
+
+
+def saved_rows(folder: Path, learnt: int, held_out: int) -> Path:
+    """A folder of so many rows."""
+    made = list(rows(learnt + held_out))
+    folder.mkdir(parents=True, exist_ok=True)
+    save_rows(folder, made[:learnt], made[learnt:], CARD)
+    return folder

@@ -67,6 +67,8 @@ class CheckpointCard(BaseModel):
     rows_hash: str
     rows: dict[str, Any] = Field(default_factory=dict)
     """The rows' card: benchmark, split, bank and its hash, teacher, counts."""
+    leaked: tuple[str, ...] = ()
+    """Benchmarks of whose test half rows of it, or of a stage before it, were made."""
     config: dict[str, Any] = Field(default_factory=dict)
     """The trainer's parameters, all of them."""
     renderer: dict[str, Any] = Field(default_factory=dict)

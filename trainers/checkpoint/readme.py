@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from kate_eval.trainers.checkpoint.card import CheckpointCard
+from kate_eval.trainers.checkpoint.leak import warning
 
 
 def readme(card: CheckpointCard, name: str) -> str:
@@ -24,6 +25,9 @@ def _body(card: CheckpointCard, name: str) -> Iterator[str]:
     what = "A LoRA adapter" if card.kind == "adapter" else "All weights"
     yield f"# {name}"
     yield ""
+    if card.leaked:
+        yield f"**{warning(card.leaked)}.**"
+        yield ""
     yield f"{what}, trained with kate-eval ({card.trainer}, {card.steps} steps) on {card.base}."
     if card.root != card.base:
         yield f"The chain began with {card.root}: {', '.join(card.stages)}."

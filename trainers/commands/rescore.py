@@ -48,6 +48,7 @@ def rescore(
     from kate_eval.grid.cell import Grid
     from kate_eval.grid.options import Options
     from kate_eval.grid.table import end_table
+    from kate_eval.trainers.checkpoint.leak import warning
     from kate_eval.trainers.rescore.checkpoint import read_checkpoint
     from kate_eval.trainers.rescore.play import cells
     from kate_eval.trainers.rescore.play import rescore as play
@@ -62,6 +63,8 @@ def rescore(
     def say(line: str) -> None:
         console.print(escape(line), highlight=False, soft_wrap=True)
 
+    if found.card is not None and found.card.leaked:
+        say(f"{warning(found.card.leaked)}. The report flags its rows.")
     plans = play(
         found,
         grid,

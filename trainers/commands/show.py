@@ -1,6 +1,7 @@
 """`kate train show`: what is in a folder of rows, and one of them as the model is shown it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,23 +24,41 @@ IDS = 10
 @click.argument("folder", type=Folder)
 @click.argument("row", required=False)
 @click.option("--tools", is_flag=True, help="Also the tools that the row offers, in full.")
-def show(folder: Path, row: str | None, tools: bool) -> None:
+@click.option("--ids", is_flag=True, help="Only the rows' ids, one a line: all, or those with ROW in them.")
+def show(folder: Path, row: str | None, tools: bool, ids: bool) -> None:
     """What is in FOLDER; with the id of a ROW (or a part of it), that row."""
     from kate_eval.trainers.rows.folder import load_rows
 
     held = load_rows(folder)
     every = [*held.train, *held.held_out]
+    if ids:
+        for one in every:
+            if (row or "") in one.id:
+                click.echo(one.id)
+        return
     if row is None:
         show_card(held.card, folder)
-        console.print(f"For instance: {', '.join(one.id for one in every[:3])}")
+        _show_ids("To learn from", held.train, folder)
+        _show_ids("Held out", held.held_out, folder)
         return
     found = next((one for one in every if one.id == row), None)
     near = [one for one in every if row in one.id]
     found = near[0] if found is None and len(near) == 1 else found
     if found is None:
-        ids = [one.id for one in near or every][:IDS]
-        raise unknown("row", row, ids, f"See: kate train show {folder}")
+        names = [one.id for one in near or every][:IDS]
+        raise unknown("row", row, names, f"All: kate train show {folder} --ids")
     _show_row(found, tools)
+
+
+def _show_ids(title: str, rows: Sequence["Row"], folder: Path) -> None:
+    """The ids of rows, the first of them where there are many."""
+    if not rows:
+        return
+    console.print(f"\n{title}, by id (kate train show {folder} ID):", soft_wrap=True)
+    for row in rows[:IDS]:
+        console.print(f"  {row.id}", soft_wrap=True, highlight=False, markup=False)
+    if len(rows) > IDS:
+        console.print(f"  ... and {len(rows) - IDS} more: --ids lists them all")
 
 
 def show_card(card: "RowsCard", folder: Path) -> None:

@@ -9,6 +9,9 @@ from kate_eval.trainers.rewards import DEFAULT, REWARDS
 from kate_eval.trainers.rollout import Bounds
 from kate_eval.trainers.rollout.reading import Parser
 
+OWN = r"\..*\.partial|(train|held_out)\.parquet|agent_loop\.yaml|overrides\.txt|launch\.sh|export\.json"
+"""Names of the files that an export writes."""
+
 
 class ExportParameters(BaseModel):
     """Parameters of `kate train export`. Lengths are in tokens."""

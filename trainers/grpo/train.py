@@ -12,18 +12,7 @@ from kate_eval.trainers.work import Say
 
 
 def train_grpo(parameters: GrpoParameters, say: Say, restart: bool = False) -> Outcome:
-    """Train, and save the checkpoint.
-
-    Args:
-        parameters: of the run.
-        say: shows a line of progress.
-        restart: begin anew where an interrupted run could go on.
-
-    Raises:
-        TrainingError: it can't start or go on; what was saved before is untouched.
-        RowsError: the rows can't be read.
-        EndpointError: parity was to be checked, and the server doesn't answer.
-    """
+    """Train, and save the checkpoint; arguments and errors are those of `outcome.train`."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
     def choose(machine: Machine) -> MakeWork:

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from kate_eval.errors import TrainingError
+from kate_eval.trainers import processes
 from kate_eval.trainers.base_model import context
 from kate_eval.trainers.grpo.parameters import GrpoParameters
 from kate_eval.trainers.grpo.starts import Starts, choose_starts, require_starts
@@ -76,10 +77,9 @@ class GrpoWork(Work[GrpoParameters]):
                 f"{len(self.learnt.rows)} rows can begin rollouts, and a step takes {p.prompts}: "
                 "lower --prompts, or give more rows"
             )
-        processes, rank = (int(os.environ.get(name, n)) for name, n in (("WORLD_SIZE", "1"), ("RANK", "0")))
         steps = trl_side.steps_of(p, len(self.learnt.rows))
         config = trl_side.arguments(
-            p, self.machine, self.renderer, self.run.folder, steps, processes, self.vllm
+            p, self.machine, self.renderer, self.run.folder, steps, processes.count(), self.vllm
         )
         self._evaluate_where(config, bool(self.held_out.rows))
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
@@ -87,7 +87,7 @@ class GrpoWork(Work[GrpoParameters]):
             rows=self.learnt.rows,
             asked=self.held_out.rows,
             player=player,
-            log=RolloutLog(self.run.folder, p.log_mib, rank),
+            log=RolloutLog(self.run.folder, p.log_mib, processes.rank()),
             parameters=p,
             make_policy=trl_side.policy_maker(p, self.renderer, self.vllm is not None),
             model=model,

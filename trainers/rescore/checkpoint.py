@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kate_eval.errors import ConfigurationError
+from kate_eval.report.runs import LEAKED_FACT
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card
+from kate_eval.trainers.checkpoint.adapter import ADAPTER, adapted_by
 from kate_eval.trainers.checkpoint.card import CARD
 from kate_eval.trainers.checkpoint.folder import weights_hash
 
-CONFIG, ADAPTER, TEMPLATE = "config.json", "adapter_config.json", "chat_template.jinja"
+CONFIG, TEMPLATE = "config.json", "chat_template.jinja"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         ConfigurationError: no model and no adapter.
-        TrainingError: its card can't be read.
+        TrainingError: its card can't be read, or an adapter names no model.
     """
     folder = folder.expanduser().resolve()
     adapter = (folder / ADAPTER).is_file() and not (folder / CONFIG).is_file()
@@ -77,10 +79,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     card = load_card(folder) if (folder / CARD).is_file() else None
     base = ((card.adapts if adapter else "") or card.base) if card is not None else None
     if adapter and base is None:
-        told = json.loads((folder / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
-        base = str(told) if told else None
-    if adapter and base is None:
-        raise ConfigurationError(f"{folder / ADAPTER} names no base model: add base_model_name_or_path")
+        base = adapted_by(str(folder))
     return Checkpoint(folder, base, adapter, card, weights_hash(folder))
 
 
@@ -143,7 +142,8 @@ def _base_service(base: str, other: str) -> Service:
 def _base_facts(base: str) -> dict[str, str]:
     """A folder's weights may be others later, a hub name's not."""
     folder = Path(base).expanduser()
-    return {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
+    told = {"weights": (weights_hash(folder) if folder.is_dir() else "") or "base"}
+    return told | _leaked(load_card(folder) if (folder / CARD).is_file() else None)
 
 
 def facts(checkpoint: Checkpoint) -> dict[str, str]:
@@ -152,7 +152,12 @@ def facts(checkpoint: Checkpoint) -> dict[str, str]:
     told = {"weights": checkpoint.hash}
     if card is not None:
         told |= {"trainer": card.trainer, "base": card.base, "rows": card.rows_hash}
-    return told
+    return told | _leaked(card)
+
+
+def _leaked(card: CheckpointCard | None) -> dict[str, str]:
+    """By this the report flags the rows of a model that was trained on test entries."""
+    return {LEAKED_FACT: ",".join(card.leaked)} if card is not None and card.leaked else {}
 
 
 def _place(base: str) -> str:

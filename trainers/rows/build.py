@@ -28,7 +28,7 @@ from kate_eval.trainers.rows.corruption import Corruptions
 from kate_eval.trainers.rows.finish import Made, card_of, save
 from kate_eval.trainers.rows.folder import writing
 from kate_eval.trainers.rows.knowledge import Augmenter
-from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
+from kate_eval.trainers.rows.leak import Shown, check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.source import Gold, Injection
@@ -114,7 +114,7 @@ async def make_gold_rows(
                 "knowledge": augmenter.card(shown) if augmenter else None,
                 "teacher": _teacher(written, str(teacher)) if written else None,
                 "prompts_hash": prompts_hash(),
-                "leak": await check(items, card, bank, sets),
+                "leak": await check(items, card, Shown.of_bank(bank), sets),
                 "leaked": leaked,
                 "notes": gold.notes,
             }

@@ -11,7 +11,6 @@ leaves the old card with its files.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,10 +18,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from pydantic import ValidationError
-
 from kate_eval.errors import RowsError
+from kate_eval.knowledge.files import Files
 from kate_eval.knowledge.folder import JOURNAL, write_whole
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows.card import SCHEMA_VERSION, RowsCard, readme
@@ -30,9 +27,8 @@ from kate_eval.trainers.rows.card import SCHEMA_VERSION, RowsCard, readme
 CARD = "card.json"
 LOCK_SECONDS = 0.5
 MAKE = "Make them: kate train rows BENCHMARK --split SPLIT -o FOLDER (bfcl or appworld)"
-_NAME = re.compile(r"(train|held_out)-[0-9a-f]{16}\.jsonl")
+FILES = Files(RowsError, MAKE, re.compile(r"(train|held_out)-[0-9a-f]{16}\.jsonl"))
 _OWN = re.compile(r"\.lock|README\.md|card\.json|(train|held_out)-.*|\..*\.partial|" + re.escape(JOURNAL))
-_FIELD = re.compile(r"Value error, ([a-z_]+): (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,8 @@ def writing(folder: Path) -> Iterator[None]:
             read_card(folder)  # a bank has a card too
     elif folder.exists():
         raise RowsError(f"{folder} is a file: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise RowsError(
-            f"Another process is writing {folder}: wait for it, or choose another folder"
-        ) from None
+    with FILES.alone(folder, LOCK_SECONDS):
+        yield
 
 
 def save_rows(folder: Path, train: Sequence[Row], held_out: Sequence[Row], card: RowsCard) -> RowsFolder:
@@ -146,18 +136,7 @@ def read_card(folder: Path) -> RowsCard:
         if (folder / JOURNAL).is_file():
             raise RowsError(f"The rows in {folder} are not finished: run the same `kate train rows` again")
         raise RowsError(f"No rows in {folder}. {MAKE}")
-    try:
-        raw = json.loads(file.read_bytes())
-        version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if version != SCHEMA_VERSION:
-            raise RowsError(
-                f"{file} has schema version {version!r}; this version reads {SCHEMA_VERSION}. {MAKE}"
-            )
-        return RowsCard.model_validate(raw)
-    except ValidationError as ex:
-        raise RowsError(f"{file}: {_first_error(ex)}. Is it a rows folder? {MAKE}") from ex
-    except (ValueError, RecursionError) as ex:
-        raise RowsError(f"{file} is no JSON: {ex}. {MAKE}") from ex
+    return FILES.card(file, RowsCard, SCHEMA_VERSION)
 
 
 def load_rows(folder: Path) -> RowsFolder:
@@ -169,60 +148,17 @@ def load_rows(folder: Path) -> RowsFolder:
     card = read_card(folder)
     try:
         parts = {
-            name: (folder / _own_name(file, folder)).read_bytes() if file else b""
+            name: (folder / FILES.own_name(file, folder / CARD)).read_bytes() if file else b""
             for name, file in (("train", card.train_file), ("held_out", card.held_out_file))
         }
     except FileNotFoundError as ex:
         raise RowsError(f"Can't read {ex.filename}, which card.json names. {MAKE}") from ex
-    train = _parse(parts["train"], folder / card.train_file)
-    held_out = _parse(parts["held_out"], folder / card.held_out_file)
+    train = FILES.lines(parts["train"], folder / card.train_file, Row.model_validate_json)
+    held_out = FILES.lines(parts["held_out"], folder / card.held_out_file, Row.model_validate_json)
     if _hash(*parts.values()) != card.rows_hash:
         raise RowsError(f"The rows in {folder} are not what card.json describes (hash differs). {MAKE}")
     _check_apart(train, held_out, str(folder))
     return RowsFolder(train, held_out, card, folder)
-
-
-def _own_name(name: str, folder: Path) -> str:
-    """A file's name as a card gives it; a card may come from anywhere, so it must not point elsewhere."""
-    if not _NAME.fullmatch(name):
-        raise RowsError(f"{folder / CARD}: {name!r} is no name of a file in the rows' folder. {MAKE}")
-    return name
-
-
-def _parse(data: bytes, file: Path) -> list[Row]:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as ex:
-        raise RowsError(f"{file} is no UTF-8: {ex}. {MAKE}") from ex
-    # Not splitlines(): it would also split at characters that JSON strings may hold, such as U+2028.
-    lines = text.removesuffix("\n").split("\n") if text else []
-    rows: list[Row] = []
-    line_of: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        row = _parse_row(line, file, number)
-        first = line_of.setdefault(row.id, number)
-        if first != number:
-            raise RowsError(f"{file}, line {number}: field id: {row.id!r} stands in line {first} too. {MAKE}")
-        rows.append(row)
-    return rows
-
-
-def _parse_row(line: str, file: Path, number: int) -> Row:
-    try:
-        return Row.model_validate_json(line)
-    except ValidationError as ex:
-        raise RowsError(f"{file}, line {number}: {_first_error(ex)}. {MAKE}") from ex
-    except RecursionError as ex:
-        raise RowsError(f"{file}, line {number}: it is nested too deep. {MAKE}") from ex
-
-
-def _first_error(error: ValidationError) -> str:
-    """The first thing that is wrong, by its field; a check of a whole row names the field itself."""
-    first = error.errors()[0]
-    named = _FIELD.fullmatch(first["msg"])
-    if named and not first["loc"]:
-        return f"field {named[1]}: {named[2]}"
-    return f"field {'.'.join(map(str, first['loc'])) or '(whole line)'}: {first['msg']}"
 
 
 def _check_apart(train: Sequence[Row], held_out: Sequence[Row], place: str) -> None:

@@ -5,6 +5,7 @@ counted (knowledge/audit.py has the measures).
 """
 
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 
 from kate_eval.appworld import places
 from kate_eval.bfcl.categories import group_of, is_multi_turn
@@ -43,14 +44,34 @@ def _order(name: str) -> tuple[str, str]:
     return ("" if name == "multi_turn" else group_of(name), name)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The knowledge that rows show.
+
+    Attributes:
+        sources: entries that it was made from.
+        unknown: items that don't say what they were made from.
+    """
+
+    sources: Set[str] = frozenset()
+    unknown: int = 0
+
+    @classmethod
+    def of_bank(cls, bank: Bank | None) -> "Shown":
+        """All that a bank holds."""
+        if bank is None:
+            return cls()
+        return cls(bank.sources, sum(not item.sources for item in bank.items))
+
+
 def require_apart(entries: Set[str], bank: Bank | None, sets: Sequence[EvaluationSet], allowed: bool) -> bool:
     """Check that neither entries nor the bank are of a test half; whether they are, where that is allowed.
 
     Raises:
         LeakageError: they are, and it is not allowed.
     """
-    rows = sorted({entry for against in sets for entry in _shared(entries, against)})
-    items = sorted({entry for against in sets for entry in _shared(bank.sources, against)}) if bank else []
+    rows = sorted(of_test(entries, sets))
+    items = sorted(of_test(bank.sources, sets)) if bank else []
     if (rows or items) and not allowed:
         raise LeakageError(
             f"{_told(rows, 'rows would be made from')}{_told(items, 'the bank was built from')}"
@@ -60,11 +81,21 @@ def require_apart(entries: Set[str], bank: Bank | None, sets: Sequence[Evaluatio
     return bool(rows or items)
 
 
+def of_test(entries: Set[str], sets: Sequence[EvaluationSet]) -> frozenset[str]:
+    """Of entries those that share a scenario with a test set."""
+    return frozenset(entry for against in sets for entry in _shared(entries, against))
+
+
 def _told(entries: Sequence[str], what: str) -> str:
     if not entries:
         return ""
+    return f"{what[0].upper()}{what[1:]} {named_entries(entries)}. "
+
+
+def named_entries(entries: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
     more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return f"{what[0].upper()}{what[1:]} {', '.join(entries[:SHOWN])}{more}. "
+    return f"{', '.join(entries[:SHOWN])}{more}"
 
 
 def _shared(entries: Set[str], against: EvaluationSet) -> set[str]:
@@ -75,36 +106,36 @@ def _shared(entries: Set[str], against: EvaluationSet) -> set[str]:
 
 
 async def check(
-    items: Sequence[Experience], card: Card, bank: Bank | None, sets: Sequence[EvaluationSet]
+    items: Sequence[Experience], card: Card, shown: Shown, sets: Sequence[EvaluationSet]
 ) -> tuple[Leak, ...]:
     """Compare what rows are made of with the test sets.
 
     Args:
         items: the rows' turns: question and handling.
         card: of the benchmark.
-        bank: that the rows show items of.
+        shown: the knowledge in their prompts.
         sets: to compare with.
     """
     if not items:
         return ()
     made = make_bank(merged_items((), items), card.model_copy(update={"embedder": EmbedderCard()}))
-    return tuple([_leak(await audit(made, against), made, bank, against) for against in sets])
+    return tuple([_leak(await audit(made, against), made, shown, against) for against in sets])
 
 
-def _leak(found: Audit, made: Bank, bank: Bank | None, against: EvaluationSet) -> Leak:
+def _leak(found: Audit, made: Bank, shown: Shown, against: EvaluationSet) -> Leak:
     same = [finding for finding in found.findings if set(finding.same_question) & set(finding.same_handling)]
     return Leak(
         against=against.name,
         turns=len(found.findings),
         entries=tuple(sorted(_shared(made.sources, against))),
-        bank_entries=tuple(sorted(_shared(bank.sources, against))) if bank else (),
+        bank_entries=tuple(sorted(_shared(shown.sources, against))),
         same=len(same),
         same_question=sum(bool(finding.same_question) for finding in found.findings),
         same_handling=sum(_handled(finding, trivial=False) for finding in found.findings),
         trivial=sum(_handled(finding, trivial=True) for finding in found.findings),
         near=sum(finding.tfidf.similarity >= NEAR for finding in found.findings),
         duplicate=sum(finding.tfidf.similarity >= DUPLICATE for finding in found.findings),
-        unknown_sources=sum(not item.sources for item in bank.items) if bank else 0,
+        unknown_sources=shown.unknown,
     )
 
 

@@ -32,6 +32,7 @@ from kate_eval.trainers.rows.folder import writing
 from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.runs import Run, run_rows
+from kate_eval.trainers.rows.shown import keep_apart
 from kate_eval.trainers.rows.statistics import Counter as TokenCounter
 
 _ID = re.compile(r'"(?:id|tool_call_id)": "[^"\\]*", ?|, "(?:id|tool_call_id)": "[^"\\]*"')
@@ -45,6 +46,7 @@ class LogRows:
         card: of the benchmark.
         rows: in the logs' order.
         items: the turns that they are of, for the leak check.
+        made_from: item that prompts show -> the entries it was made from.
         logs: file names.
         notes: what was left out.
     """
@@ -52,6 +54,7 @@ class LogRows:
     card: Card
     rows: list[Row] = field(default_factory=list)
     items: list[Experience] = field(default_factory=list)
+    made_from: dict[str, frozenset[str]] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -70,7 +73,7 @@ async def make_log_rows(
 
     Raises:
         ConfigurationError: nothing usable is in the logs, or an option does not apply to logs.
-        LeakageError: entries are of the test half, which is not allowed.
+        LeakageError: entries, or all knowledge shown, are of the test half, which is not allowed.
         RowsError: the folder holds something else.
     """
     for name, given in (
@@ -87,15 +90,17 @@ async def make_log_rows(
     categories = found.card.categories or ()
     sets = evaluation_sets(found.card.benchmark, categories)
     leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
+    apart = keep_apart(rows, found.made_from, sets, recipe)
+    rows = apart.rows
     with writing(folder):
         mode = "+".join(sorted({row.mode for row in rows}))
         filled = card_of(recipe, found.card, mode, rows).model_copy(
             update={
                 "logs": tuple(found.logs),
                 "models": tuple(sorted({row.origin.model for row in rows})),
-                "leak": await check(found.items, found.card, None, sets),
-                "leaked": leaked,
-                "notes": tuple(found.notes),
+                "leak": await check(found.items, found.card, apart.shown, sets),
+                "leaked": leaked or apart.leaked,
+                "notes": (*found.notes, *apart.notes),
             }
         )
         return Made(save(folder, rows, recipe, filled, counter))
@@ -142,6 +147,9 @@ async def rows_of_logs(
             seen |= new.keys()
             found.rows += new.values()
             found.items += items
+            for item, entries in run.made_from.items():
+                # Items of several banks may share an id: any of their entries may be in the prompt.
+                found.made_from[item] = found.made_from.get(item, frozenset()) | entries
         if len(found.rows) > before:
             found.logs.append(name.rpartition("/")[2])
     found.notes += [f"{count} {reason}" for reason, count in left_out.most_common() if count]

@@ -9,6 +9,7 @@ A choice among candidates gives an aggregation row where the right one is known:
 far were gold's, in AppWorld what was taken in a task that was solved.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,8 @@ from kate_eval.trainers.rows.play import SENTENCES
 
 SHAPE = "the log's conversation is not as a solver of ours leaves it"
 _SCHEMAS = ToolSchemas()
+_ITEM = re.compile(r"([^/]+)/\d+/")
+"""How the id of an item begins that is of one turn of an entry."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,12 @@ class Run:
         shown = self.told["knowledge"].get(turn, {"retrieved": ()})["retrieved"]
         return tuple(str(hit["item"]) for hit in shown)
 
+    @property
+    def made_from(self) -> dict[str, frozenset[str]]:
+        """Item that the prompts show -> the entries it was made from; none where the log does not tell."""
+        hits = [hit for told in self.told["knowledge"].values() for hit in told["retrieved"]]
+        return {str(hit["item"]): frozenset(_sources(hit)) for hit in hits}
+
     def candidates(self, step: int) -> list[Candidate]:
         """The distinct candidates of a step (from 1) that could be read, most frequent first."""
         told = self.told["decision"].get(step)
@@ -95,6 +104,14 @@ class Run:
             origin=origin,
             **fields,
         )
+
+
+def _sources(hit: Json) -> list[str]:
+    """Of an item in a transcript; older ones tell an entry by the item's id alone."""
+    if "sources" in hit:
+        return list(map(str, hit["sources"]))
+    named = _ITEM.match(str(hit["item"]))
+    return [named[1]] if named else []
 
 
 def _candidate(told: Json) -> Candidate:

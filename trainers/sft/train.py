@@ -9,16 +9,5 @@ from kate_eval.trainers.work import Say
 
 
 def train_sft(parameters: SftParameters, say: Say, restart: bool = False) -> Outcome:
-    """Train, and save the checkpoint.
-
-    Args:
-        parameters: of the run.
-        say: shows a line of progress.
-        restart: begin anew where an interrupted run could go on.
-
-    Raises:
-        TrainingError: it can't start or go on; what was saved before is untouched.
-        RowsError: the rows can't be read.
-        EndpointError: parity was to be checked, and the server doesn't answer.
-    """
+    """Train, and save the checkpoint; arguments and errors are those of `outcome.train`."""
     return train(parameters, say, restart, lambda machine: partial(SftWork, parameters, machine))

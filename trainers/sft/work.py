@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from kate_eval.trainers import processes
 from kate_eval.trainers.base_model import context
 from kate_eval.trainers.sft.examples import Examples, fitting, length_of, render_rows, require_some
 from kate_eval.trainers.sft.packing import check_packing
@@ -47,9 +48,10 @@ class SftWork(Work[SftParameters]):
         from kate_eval.trainers.sft import trainer as trl_side
 
         p = self.parameters
-        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        together = p.batch_size * p.accumulation * processes.count()
+        self.say(f"An optimizer step takes {together} {'sequences' if p.packing else 'rows'}{_shared(p)}.")
         learnt, held_out = self.learnt.kept, self.held_out.kept
-        steps = trl_side.steps_of(p, len(learnt), processes)
+        steps = trl_side.steps_of(p, len(learnt), processes.count())
         config = trl_side.arguments(p, self.machine, self.run.folder, steps, self.learnt.max_length)
         self._evaluate_where(config, bool(held_out))
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.run.folder / "tensorboard")
@@ -76,6 +78,13 @@ class SftWork(Work[SftParameters]):
             used=self.learnt.described(),
             evaluation={"rows": len(self.held_out.kept), "left_out": len(self.held_out.left_out)},
         )
+
+
+def _shared(p: SftParameters) -> str:
+    """How a step's rows come about, where several processes take them."""
+    if processes.count() == 1:
+        return ""
+    return f": {processes.count()} processes x {p.batch_size} at a time x {p.accumulation}"
 
 
 def _places(count: int, wanted: int) -> list[int]:

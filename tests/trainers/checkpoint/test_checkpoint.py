@@ -8,6 +8,8 @@ import pytest
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint import CheckpointCard, Score, add_scores, load_card, save_checkpoint
 from kate_eval.trainers.checkpoint.card import chain
+from kate_eval.trainers.checkpoint.leak import leaked_by
+from kate_eval.trainers.rows.card import RowsCard
 
 SCORE = Score(
     task="bfcl", solver="kate", metric="accuracy", value=0.5, samples=8, date="2026-01-01", log="a.eval"
@@ -82,6 +84,17 @@ def test_a_chain_of_trainings_is_known(tmp_path: Path) -> None:
     assert chain("org/model") == ("org/model", ())
     save_checkpoint(tmp_path / "sft", card(), writes("w"))
     assert chain(str(tmp_path / "sft")) == ("org/model", ("sft:r",))
+
+
+def test_a_model_that_knows_test_entries_says_so_down_the_chain(tmp_path: Path) -> None:
+    rows = RowsCard(benchmark="bfcl", split="test", mode="fc", data_hash="0", engine="e", license="l")
+    leaky = rows.model_copy(update={"leaked": True})
+    assert leaked_by(rows, "org/model") == () and leaked_by(leaky, "org/model") == ("bfcl",)
+    save_checkpoint(tmp_path / "sft", card(leaked=("bfcl",)), writes("w"))
+    assert leaked_by(rows, str(tmp_path / "sft")) == ("bfcl",)
+    assert "**LEAKED: trained on entries of the test half of bfcl" in (tmp_path / "sft/README.md").read_text()
+    save_checkpoint(tmp_path / "clean", card(), writes("w"))
+    assert "LEAKED" not in (tmp_path / "clean/README.md").read_text()
 
 
 def test_another_folder_is_no_checkpoint(tmp_path: Path) -> None:

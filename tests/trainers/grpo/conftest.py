@@ -7,24 +7,13 @@ from typing import Any
 import pytest
 
 from kate_eval.trainers.grpo.parameters import GrpoParameters
-from kate_eval.trainers.rows.folder import save_rows
 from tests.trainers import tiny
-from tests.trainers.sft.conftest import CARD
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an untrained model."""
-    return tiny.base(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of eight rows, and two held out."""
-    folder = tmp_path_factory.mktemp("rows")
-    made = list(tiny.rows(10))
-    save_rows(folder, made[:8], made[8:], CARD)
-    return folder
+    return tiny.saved_rows(tmp_path_factory.mktemp("rows"), learnt=8, held_out=2)
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from kate_eval.bfcl.data import load_entry
 from kate_eval.bfcl.gold import multi_turn_gold
+from kate_eval.cli import main
 from kate_eval.errors import TrainingError
 from kate_eval.trainers.checkpoint import load_card
 from kate_eval.trainers.grpo.parameters import GrpoParameters
@@ -24,7 +26,6 @@ from kate_eval.trainers.rollout.log import read_rollouts
 from kate_eval.trainers.rows.folder import save_rows
 from tests.trainers import tiny
 from tests.trainers.rollout.playing import gold_row, written
-from tests.trainers.sft.conftest import CARD
 
 pytestmark = pytest.mark.train
 Make = Callable[..., GrpoParameters]
@@ -115,6 +116,18 @@ def test_weights_that_are_no_numbers_stop_the_run(by_letters: Make) -> None:
         run(by_letters(learning_rate=1e30, max_grad_norm=1e9, answer_tokens=8, max_steps=3))
 
 
+def test_a_run_that_learns_nothing_says_so(parameters: Make, tmp_path: Path) -> None:
+    """An untrained model neither calls nor ends an answer."""
+    config = tmp_path / "run.yaml"
+    given = parameters(reward="step_exact", eval_rows=0, max_steps=2, answer_tokens=8)
+    config.write_text(json.dumps(given.model_dump(mode="json", exclude_none=True)))
+    found = CliRunner().invoke(main, ["train", "grpo", "--config", str(config)])
+    assert found.exit_code == 0, found.output
+    assert "step 2/2: reward 0, frac_reward_zero_std 1, rollouts/truncated " in found.output
+    notes = [line for line in found.output.splitlines() if line.startswith("NOTE: ")]
+    assert len(notes) == 2 and "In 100% of the groups" in notes[0] and "A bound cut off" in notes[1]
+
+
 def test_too_few_rows_for_a_step(parameters: Make) -> None:
     with pytest.raises(TrainingError, match="8 rows can begin rollouts, and a step takes 9: lower --prompts"):
         run(parameters(prompts=9, batch_size=4))
@@ -164,7 +177,7 @@ def real(tmp_path: Path) -> Path:
     """A folder with a row of BFCL and a base model whose tokenizer has seen it."""
     row = gold_row(ENTRY, TURN)
     (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", [row], [], CARD)
+    save_rows(tmp_path / "rows", [row], [], tiny.CARD)
     texts = [json.dumps(row.tools), *(str(message.get("content")) for message in row.messages)]
     tokenizer = tiny.learnt_tokenizer(texts)
     tokenizer.save_pretrained(tmp_path / "base")

@@ -14,6 +14,8 @@ from kate_eval.errors import ConfigurationError, TrainingError
 from kate_eval.grid.cell import Grid
 from kate_eval.grid.options import Options
 from kate_eval.grid.plan import Plan
+from kate_eval.report.leaderboard import leaderboard
+from kate_eval.report.read import read_runs
 from kate_eval.trainers.checkpoint import CheckpointCard, load_card, save_checkpoint
 from kate_eval.trainers.checkpoint.card import card_text
 from kate_eval.trainers.rescore import play
@@ -110,12 +112,23 @@ def test_servers_show_what_the_checkpoint_was_trained_on(
         assert asked[0].flags == ("--served-model-name", "hub/model", *service.flags, "--max-model-len", "9")
 
 
+def test_scores_of_a_model_that_was_trained_on_test_entries_are_flagged(
+    tmp_path: Path, served: list[str]
+) -> None:
+    folder = make(tmp_path / "mine", "hub/model", adapter=True)
+    (folder / "card.json").write_text(card_text(load_card(folder).model_copy(update={"leaked": ("bfcl",)})))
+    rescored(folder, tmp_path / "logs")
+    found = {row.run.model: row.flags for row in leaderboard(read_runs(tmp_path / "logs"))}
+    flags = {model: [flag.text for flag in found[model] if flag.code == "leaked"] for model in found}
+    assert flags == {"kate/hub/model": [], "kate/mine": ["LEAKED: the model was trained on test entries"]}
+
+
 def test_an_adapter_made_elsewhere_names_its_base_itself(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "hub/model"}')
     found = read_checkpoint(tmp_path)
     assert (found.base, found.card, found.adapter) == ("hub/model", None, True)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ConfigurationError, match="names no base model"):
+    with pytest.raises(TrainingError, match="names no base model"):
         read_checkpoint(tmp_path)
 
 

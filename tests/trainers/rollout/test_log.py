@@ -69,4 +69,11 @@ def test_the_command_shows_them(tmp_path: Path) -> None:
     assert "step 2, multi_turn_base_0/0/0/step: reward 1.00 (verdict 1.00" in shown.output
     assert 'calls: cd {"folder": "document"}' in shown.output and "1 of 2 rollouts." in shown.output
     worst = CliRunner().invoke(train, ["rollouts", str(tmp_path), "--step", "1"])
+    for arguments, said in (
+        (["--step", "99"], "No rollouts of step 99; there are 1-2 (the oldest go"),
+        (["--row", "nobody"], f"begin with 'nobody'; there are, for instance: {ROW.id}"),
+        (["--held-out"], "look at the others, without --held-out"),
+    ):
+        missing = CliRunner().invoke(train, ["rollouts", str(tmp_path), *arguments])
+        assert isinstance(missing.exception, TrainingError) and said in str(missing.exception)
     assert "assistant: I can't." in worst.output and "1 of 1 rollouts." in worst.output

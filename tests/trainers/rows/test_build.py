@@ -19,7 +19,7 @@ from kate_eval.trainers.rows.build import make_gold_rows
 from kate_eval.trainers.rows.corruption import Corruptions
 from kate_eval.trainers.rows.finish import Made
 from kate_eval.trainers.rows.folder import load_rows
-from kate_eval.trainers.rows.leak import check, evaluation_sets, require_apart
+from kate_eval.trainers.rows.leak import Shown, check, evaluation_sets, require_apart
 from kate_eval.trainers.rows.play import Played
 from kate_eval.trainers.rows.recipe import make_recipe
 from kate_eval.trainers.rows.statistics import by_characters
@@ -135,12 +135,12 @@ def test_what_looks_alike_is_counted() -> None:
     [against] = evaluation_sets("bfcl", ["multi_turn_base"])
     acquired = gold_cases("test")
     copied = [item.model_copy(update={"sources": ("elsewhere_0",)}) for item in bank_of("test").items[:5]]
-    [leak] = anyio.run(check, copied, acquired.card, None, [against])
+    [leak] = anyio.run(check, copied, acquired.card, Shown(), [against])
     # Each of the five stands in several of the four variants of its scenario.
     assert leak.same >= 5 and leak.same_question >= leak.same and not leak.entries
     assert leak.near >= leak.duplicate >= 5
     assert leak.same_handling + leak.trivial >= leak.same
-    assert anyio.run(check, [], acquired.card, None, [against]) == ()
+    assert anyio.run(check, [], acquired.card, Shown(), [against]) == ()
 
 
 def test_what_is_asked_for_is_checked(tmp_path: Path) -> None:

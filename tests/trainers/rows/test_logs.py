@@ -16,6 +16,9 @@ from kate_eval.bfcl.gold import multi_turn_gold
 from kate_eval.endpoints.openai.messages import encode_messages
 from kate_eval.episode import OUTCOME_KEY
 from kate_eval.errors import ConfigurationError, LeakageError
+from kate_eval.knowledge.acquire import default_bank
+from kate_eval.knowledge.bank import make_bank
+from kate_eval.knowledge.folder import save_bank
 from kate_eval.solvers.critic import read_answer
 from kate_eval.solvers.kate import baseline, kate, knowledge
 from kate_eval.tasks.appworld import appworld
@@ -25,6 +28,7 @@ from kate_eval.trainers.rows.decode import row_calls
 from kate_eval.trainers.rows.finish import Made
 from kate_eval.trainers.rows.logs import make_log_rows
 from kate_eval.trainers.rows.recipe import make_recipe
+from kate_eval.trainers.rows.split import held_out
 from kate_eval.trainers.rows.statistics import by_characters
 from tests.conftest import Scripted, gold_answer, output
 
@@ -33,7 +37,7 @@ TRAIN = [f"multi_turn_base_{2 * number}" for number in range(6)]
 
 
 def make(logs: Sequence[str], folder: Path, heard: list[str] | None = None, **fields: Any) -> Made:
-    recipe = make_recipe(held_out=0.0, **fields)
+    recipe = make_recipe(**{"held_out": 0.0, **fields})
     say = (heard if heard is not None else []).append
     paths = [Path(log) for log in logs]
     return anyio.run(partial(make_log_rows, recipe, paths, folder / "rows", by_characters(), say))
@@ -129,6 +133,61 @@ def test_test_entries_in_logs_are_refused_or_left_out_by_split(run: Run, tmp_pat
     made = make([log.location], tmp_path, split="train")
     assert {row.entry for row in made.rows.train} == {"multi_turn_base_0", "multi_turn_base_2"}
     assert made.rows.card.notes == ("2 samples: the entry is of another split",) and not made.rows.card.leaked
+
+
+def shown_bank(folder: Path, *sources: str) -> str:
+    """A bank whose items look like what entry multi_turn_base_0 asks, but are said to be of others."""
+    items = default_bank("bfcl").items[:1]
+    made = [
+        item.model_copy(update={"id": f"{source}/0/trajectory", "sources": (source,), "text": source})
+        for item, source in zip(items * len(sources), sources, strict=True)
+    ]
+    save_bank(make_bank(made, default_bank("bfcl").card), folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_prompts_that_show_test_entries_are_left_out(run: Run, tmp_path: Path, recorded: bool) -> None:
+    """By what the log records, or in older ones by the items' ids."""
+    task = bfcl(categories="multi_turn_base", split="train")
+    leaky = shown_bank(tmp_path / "leaky", "multi_turn_miss_func_1")
+    log = run(task, "simulated/perfect", knowledge(bank=leaky, threshold=0), sample_id=TRAIN[:2])
+    if not recorded:
+        whole = read_eval_log(log.location, resolve_attachments=True)
+        for sample in whole.samples or ():
+            for event in sample.events:
+                data = getattr(event, "data", None)
+                for hit in data.get("retrieved", ()) if isinstance(data, dict) else ():
+                    hit.pop("sources", None)
+        write_eval_log(whole, log.location)
+    with pytest.raises(LeakageError, match=r"made from multi_turn_miss_func_1: .*--allow-leak"):
+        make([log.location], tmp_path)
+    plain = run(task, "simulated/perfect", baseline(), sample_id=TRAIN[2:3])
+    made = make([log.location, plain.location], tmp_path)
+    assert {row.entry for row in made.rows.train} == {TRAIN[2]} and not made.rows.card.leaked
+    assert "their prompts show knowledge of test entries" in made.rows.card.notes[-1]
+    allowed = make([log.location, plain.location], tmp_path, allow_leakage=True)
+    assert allowed.rows.card.leaked and {row.entry for row in allowed.rows.train} == set(TRAIN[:3])
+    assert allowed.rows.card.leak[0].bank_entries == ("multi_turn_miss_func_1",)
+
+
+def test_rows_to_learn_from_show_nothing_that_is_held_out(run: Run, tmp_path: Path) -> None:
+    task = bfcl(categories="multi_turn_base", split="train")
+    entries = TRAIN[:4]
+    clusters = {entry: load_entry(entry).cluster for entry in entries}
+    [away] = held_out(clusters.values(), 0.25, 0)
+    [hidden] = [entry for entry in entries if clusters[entry] == away]
+    shows = knowledge(bank=shown_bank(tmp_path / "bank", hidden), threshold=0)
+    others = [entry for entry in entries if entry != hidden]
+    logs = [
+        run(task, "simulated/perfect", shows, sample_id=others[:2]),
+        run(task, "simulated/perfect", baseline(), sample_id=[others[2], hidden]),
+    ]
+    made = make([log.location for log in logs], tmp_path, held_out=0.25)
+    assert {row.entry for row in made.rows.held_out} == {hidden}
+    assert others[2] in {row.entry for row in made.rows.train}
+    assert not any(row.knowledge for row in made.rows.train)
+    assert "their prompts show knowledge of entries that are held out" in str(made.rows.card.notes)
 
 
 def test_an_environment_that_answers_otherwise_gives_no_rows(run: Run, tmp_path: Path) -> None:

@@ -6,27 +6,14 @@ from typing import Any
 
 import pytest
 
-from kate_eval.trainers.rows.card import RowsCard
-from kate_eval.trainers.rows.folder import save_rows
 from kate_eval.trainers.sft.parameters import SftParameters
 from tests.trainers import tiny
-
-CARD = RowsCard(benchmark="bfcl", split="train", mode="fc", data_hash="0", engine="none", license="none")
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an untrained model."""
-    return tiny.base(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a dozen rows, and three held out."""
-    folder = tmp_path_factory.mktemp("rows")
-    made = list(tiny.rows(15))
-    save_rows(folder, made[:12], made[12:], CARD)
-    return folder
+    return tiny.saved_rows(tmp_path_factory.mktemp("rows"), learnt=12, held_out=3)
 
 
 @pytest.fixture

@@ -19,8 +19,6 @@ from kate_eval.trainers.sft.parameters import SftParameters
 from kate_eval.trainers.sft.train import train_sft
 from tests.trainers import tiny
 
-from .conftest import CARD
-
 pytestmark = pytest.mark.train
 Make = Callable[..., SftParameters]
 
@@ -201,7 +199,7 @@ def test_no_loss_names_the_rows_of_its_batch(rows: Path, tmp_path: Path, paramet
     torch = import_module("torch")
     made = [tiny.row(1), tiny.row(2, "~"), tiny.row(3)]
     (tmp_path / "rows").mkdir()
-    save_rows(tmp_path / "rows", made, [], CARD)
+    save_rows(tmp_path / "rows", made, [], tiny.CARD)
     tokenizer, model = tiny.tokenizer(), tiny.model(tiny.tokenizer(), tied=False)
     with torch.no_grad():
         model.get_input_embeddings().weight[tokenizer("~")["input_ids"][0]] = math.nan
@@ -229,7 +227,7 @@ def test_what_needs_a_gpu_is_refused_without_one(parameters: Make, asked: Any, m
 
 
 def test_a_base_that_is_none_is_refused(parameters: Make, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"Can't load the tokenizer of .*folder with config\.json"):
+    with pytest.raises(TrainingError, match=r"holds no model: .*folder with config\.json"):
         run(parameters(base=str(tmp_path)))
 
 
@@ -241,3 +239,27 @@ def test_a_base_without_a_template_takes_ours(base: Path, parameters: Make, tmp_
         run(given)
     card = run(given.model_copy(update={"chat_template": "hermes"}), restart=True).card
     assert card and (given.output / "chat_template.jinja").is_file()
+
+
+def test_rows_of_test_entries_are_never_learnt_in_silence(parameters: Make, tmp_path: Path) -> None:
+    made = list(tiny.rows(4))
+    (tmp_path / "rows").mkdir()
+    save_rows(tmp_path / "rows", made, [], tiny.CARD.model_copy(update={"leaked": True}))
+    lines: list[str] = []
+    given = parameters(rows=tmp_path / "rows", max_steps=1)
+    outcome = train_sft(given, lines.append)
+    assert lines[0].startswith("LEAKED: trained on entries of the test half of bfcl")
+    assert outcome.card is not None and outcome.card.leaked == ("bfcl",)
+    again = train_sft(parameters(base=str(given.output), max_steps=1, output=tmp_path / "two"), lines.append)
+    assert again.card is not None and again.card.leaked == ("bfcl",)
+
+
+def test_a_base_with_broken_files_is_refused_in_a_line(base: Path, parameters: Make, tmp_path: Path) -> None:
+    broken = shutil.copytree(base, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"Can't load the model of .*broken: .*\. Give a hub name"):
+        run(parameters(base=str(broken)))
+    adapter = shutil.copytree(base, tmp_path / "adapter")
+    (adapter / "adapter_config.json").write_text(f'{{"base_model_name_or_path": "{base}"}}')
+    with pytest.raises(TrainingError, match=r"Can't load the adapter of .*adapter: .*\. Give a hub name"):
+        run(parameters(base=str(adapter)), restart=True)
