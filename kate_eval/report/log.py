@@ -18,7 +18,7 @@ from inspect_ai.log import (
 from inspect_ai.scorer import CORRECT, Score
 
 from kate_eval.report.benchmarks import BENCHMARKS
-from kate_eval.report.runs import FLOOR, SHARDS, Run, SampleRow, Source
+from kate_eval.report.runs import FLOOR, GRID_KEY, SHARDS, Run, SampleRow, Source
 from kate_eval.stats import Observed
 
 Shapes = Mapping[str, type | tuple[type, ...]]
@@ -60,7 +60,14 @@ def head_of(source: Source) -> Run | None:
         expected=_expected(log),
         usage=dict(log.stats.model_usage),
         packages=dict(log.eval.packages),
+        name=_name(log),
     )
+
+
+def _name(log: EvalLog) -> str:
+    mark = (log.eval.metadata or {}).get(GRID_KEY)
+    label = mark.get("cell") if isinstance(mark, dict) else None
+    return label if isinstance(label, str) else ""
 
 
 def _require_shapes(found: Mapping[str, Any], shapes: Shapes) -> None:

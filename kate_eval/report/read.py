@@ -65,7 +65,7 @@ def read_logs(*folders: Path) -> Reading:
         raise ConfigurationError(
             f"No kate-eval logs in {listed}; make one: inspect eval kate_eval/bfcl ...{why}"
         )
-    return Reading(tuple(_joined(runs)), tuple(map(str, folders)), tuple(notes))
+    return Reading(tuple(_distinct(_joined(runs))), tuple(map(str, folders)), tuple(notes))
 
 
 def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], list[Flag]]:
@@ -141,6 +141,19 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
         apart = len(entries) == len(set(entries)) and len(group) <= int(group[0].metadata.get(SHARDS, 1))
         found += [_whole(group)] if apart and len(group) > 1 else group
     return found
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """The runs; where a board has one name for several ways of playing, solver and settings are part of it."""
+    ways: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for run in runs:
+        ways[run.board, run.players, run.name].add(run.way)
+    return [
+        replace(run, name=f"{run.name}: {run.way}")
+        if run.name and len(ways[run.board, run.players, run.name]) > 1
+        else run
+        for run in runs
+    ]
 
 
 def _whole(parts: Sequence[Run]) -> Run:

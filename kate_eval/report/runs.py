@@ -119,6 +119,9 @@ class Run:
     """Model -> what all attempts of all samples used, as the log's header has it."""
     packages: dict[str, str] = field(default_factory=dict)
     """Package -> version that it ran with."""
+    name: str = ""
+    """The label of its cell in a grid; "" for a run of no grid. Another grid may give it to another cell: what
+    a run measured is told by model, solver and settings alone."""
     replaced: tuple[str, ...] = ()
     """Names of the logs of the same cell that this run stands for as well."""
 
@@ -186,9 +189,23 @@ class Run:
     @cached_property
     def label(self) -> str:
         """Model, critic, solver and settings in a line."""
+        return f"{self.players} {self.way}"
+
+    @cached_property
+    def title(self) -> str:
+        """As a reader names it: model, critic and the cell's label, or without one solver and settings."""
+        return f"{self.players} {self.name or self.way}"
+
+    @property
+    def players(self) -> str:
+        """Model and critic."""
+        return self.model + (f" + critic {self.critic}" if self.critic else "")
+
+    @property
+    def way(self) -> str:
+        """Solver and settings."""
         told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
-        model = self.model + (f" + critic {self.critic}" if self.critic else "")
-        return f"{model} {self.solver}" + (f" ({told})" if told else "")
+        return self.solver + (f" ({told})" if told else "")
 
     @cached_property
     def by_entry(self) -> Mapping[str, Observed]:

@@ -5,7 +5,7 @@ A table has the rows of one board and kind: what is simulated never stands besid
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from kate_eval.report.causes import Causes
@@ -158,6 +158,12 @@ def _side_by_side(block: Sequence[Result]) -> list[list[Result]]:
     return found
 
 
+def _shared(names: Sequence[str]) -> str:
+    """The words that all names begin with: "KATE" of "KATE, normal" and "KATE, challenge"."""
+    places = zip(*(name.split() for name in names), strict=False)
+    return " ".join(words[0] for words in takewhile(lambda w: len(set(w)) == 1, places)).rstrip(",:;")
+
+
 def _overview(block: Sequence[Result]) -> Table | None:
     """AppWorld's test splits side by side, a row for all runs of one way of playing."""
     columns = [
@@ -178,6 +184,7 @@ def _overview(block: Sequence[Result]) -> Table | None:
                 model=run.model,
                 solver=run.solver,
                 label=run.label,
+                name=_shared([result.run.name for result in same]),
                 settings=run.settings,
                 kind=kind_of(run),
                 flags=tuple(flags),

@@ -4,8 +4,8 @@
 function leading(table) {
   const columns = [
     {
-      key: "@solver", label: "Solver", header: true, help: "Solver, and the settings that differ from the defaults.",
-      value: (row) => [row.solver, ...settings(row)].join(" "), cell: solverCell,
+      key: "@solver", label: "Solver", header: true, help: "The name of its cell in a grid; solver, and the settings that differ from the defaults.",
+      value: (row) => [row.name, row.solver, ...settings(row)].filter(Boolean).join(" "), cell: solverCell,
     },
     { key: "@model", label: "Model", value: (row) => row.model, cell: (row) => [row.model] },
   ];
@@ -65,7 +65,8 @@ function settings(row) {
 
 function solverCell(row) {
   const told = settings(row);
-  return [row.solver, told.length ? element("span", { class: "more" }, told.join(", ")) : null];
+  const more = [...(row.name ? [row.solver] : []), ...told].join(", ");
+  return [row.name || row.solver, more ? element("span", { class: "more" }, more) : null];
 }
 
 function valueCell(value, column) {
