@@ -14,6 +14,7 @@ from inspect_ai.model import ModelUsage
 
 from kate_eval.errors import ConfigurationError, one_line
 from kate_eval.report.document import Flag
+from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
 from kate_eval.report.runs import SHARDS, Run, Source
 
@@ -76,6 +77,7 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
     for source in _files(folders).values():
         try:
             run = head_of(source)
+            run = with_held(run) if run is not None else None
         except Exception as ex:  # other software's files: a damaged one must not hide the others
             notes.append(_unreadable(source, ex))
             continue
@@ -85,7 +87,7 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
             # The time of creation has whole seconds; of two logs of one second the later written is newer.
             found.append(((run.created, source.changed), run))
     cells: dict[tuple[str, ...], list[Run]] = {}
-    for _, run in sorted(found, key=lambda pair: pair[0]):
+    for run in settled([run for _, run in sorted(found, key=lambda pair: pair[0])]):
         cells[run.cell] = [*cells.pop(run.cell, []), run]
     if foreign:
         logs = "log of another task" if foreign == 1 else "logs of other tasks"
@@ -144,7 +146,7 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
 
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:
-    """The runs; where a board has one name for several ways of playing, solver and settings are part of it."""
+    """The runs; where a board has one name for several ways of playing, the way is part of it."""
     ways: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for run in runs:
         ways[run.board, run.players, run.name].add(run.way)

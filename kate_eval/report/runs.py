@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from statistics import fmean
 from typing import Any
 
@@ -22,6 +23,10 @@ SIMULATED = "simulated/"
 """What the names of simulated models begin with."""
 FLOOR = "nearest"
 """The solver that asks no model."""
+GROWS = "online"
+"""The solver whose bank is another one after each sample."""
+SHORT = 8
+"""Digits of a bank's hash that a row shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,10 @@ class Run:
     packages: dict[str, str] = field(default_factory=dict)
     """Package -> version that it ran with."""
     name: str = ""
-    """The label of its cell in a grid; "" for a run of no grid. Another grid may give it to another cell: what
-    a run measured is told by model, solver and settings alone."""
+    """The label of its cell in a grid; "" for a run of no grid. Another grid may give it to another cell:
+    what a run measured is told by model, solver and settings alone."""
+    held: str = ""
+    """Hash of what the bank held that its parameters name, several if it changed; "" where none is told."""
     replaced: tuple[str, ...] = ()
     """Names of the logs of the same cell that this run stands for as well."""
 
@@ -168,7 +175,13 @@ class Run:
         metadata = dict(self.metadata)
         if isinstance(mark, dict):  # two grids that have the same cell measure the same
             metadata[GRID_KEY] = {name: value for name, value in mark.items() if name not in ("name", "cell")}
-        told = (self.parameters, self.generation, metadata, self.task_version)
+        return (*self.played, *map(repr, (metadata, self.task_version)))
+
+    @property
+    def played(self) -> tuple[str, ...]:
+        """Who played, and how: a bank counts by what it held, wherever it was."""
+        bank = {"bank": ["held", self.held]} if self.held else {}  # no text: no path can be the same
+        told = (self.parameters | bank, self.generation)
         return (self.model, self.critic, self.solver, *map(repr, told))
 
     @cached_property
@@ -184,7 +197,20 @@ class Run:
             "split": (self.metadata.get("split"), self.benchmark.split or self.metadata.get("split")),
             "epochs": (self.epochs, 1),
         }
-        return settings_of(self.solver, self.parameters, own, self.generation)
+        return settings_of(self.solver, self.parameters | self._bank, own, self.generation)
+
+    @property
+    def bank(self) -> str:
+        """The path of the bank that its parameters name; "" for none or the default bank."""
+        return str(self.parameters.get("bank") or "")
+
+    @property
+    def _bank(self) -> dict[str, str]:
+        """The bank as a row shows it: its folder's name and the beginning of its hash."""
+        if not self.held:
+            return {}
+        hashes = "+".join(part[:SHORT] for part in self.held.split("+"))
+        return {"bank": f"{PurePath(self.bank).name}@{hashes}"}
 
     @cached_property
     def label(self) -> str:

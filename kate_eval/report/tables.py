@@ -152,7 +152,7 @@ def _learning(block: Sequence[Result]) -> Table | None:
 def _side_by_side(block: Sequence[Result]) -> list[list[Result]]:
     """The runs of one way of playing, each split once: where it was played twice, the next is a row apart."""
     found: list[list[Result]] = []
-    for alike in _grouped(block, lambda result: (result.run.label, repr(result.run.parameters))):
+    for alike in _grouped(block, lambda result: (*result.run.played, result.run.epochs)):
         splits = _grouped(alike, lambda result: official_split(result.run))
         found += [[r for r in runs if r] for runs in zip_longest(*splits)]
     return found
