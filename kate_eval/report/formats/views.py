@@ -176,8 +176,8 @@ def _paired(labels: dict[str, str]) -> list[Part]:
         Part("Entries", lambda r: str(r.paired.n) if r.paired else UNKNOWN),
         Part("Difference", lambda r: points(r.paired.difference, True) if r.paired else UNKNOWN),
         Part("95% interval", interval),
-        Part("p", lambda r: _bare(r.paired.p if r.paired else None)),
         Part("p (Holm)", lambda r: _bare(r.paired.p_holm if r.paired else None)),
+        Part("p, unadjusted", lambda r: _bare(r.paired.p if r.paired else None)),
         Part("Detectable", _detectable),
     ]
 
