@@ -13,7 +13,7 @@ from inspect_ai.scorer import CORRECT
 from kate_eval.compare.steps import Turns, turns_of
 from kate_eval.errors import ConfigurationError, DatasetError, one_line
 from kate_eval.failures import Cause, cause_of
-from kate_eval.report.read import read_logs
+from kate_eval.report.read import find_logs
 from kate_eval.report.runs import Run
 from kate_eval.stats import Observed
 
@@ -68,12 +68,21 @@ def read_side(path: Path) -> Side:
     Raises:
         ConfigurationError: there is none, or the folder holds several.
     """
-    reading = read_logs(path)
+    remedy = "Name two logs of our tasks, LOG_A and LOG_B: files below ./logs, or folders of one run each"
+    if not path.exists():
+        raise ConfigurationError(f"No log {path}. {remedy}")
+    reading = find_logs(path)
+    if not reading.runs:
+        why = f" ({reading.notes[0].text})" if reading.notes else ""
+        what = "The folder holds no log that can be compared" if path.is_dir() else "Not a log to compare"
+        raise ConfigurationError(f"{what}: {path}{why}. {remedy}")
     if len(reading.runs) > 1:
         logs = [f"  {run.sources[-1].file.removeprefix('file://')}  {run.label}" for run in reading.runs]
         more = f"\n  and {len(logs) - MAX_LISTED} more" if len(logs) > MAX_LISTED else ""
         raise ConfigurationError(
-            f"{path} holds {len(logs)} different runs; name one log:\n" + "\n".join(logs[:MAX_LISTED]) + more
+            f"The folder {path} holds {len(logs)} different runs; name one log:\n"
+            + "\n".join(logs[:MAX_LISTED])
+            + more
         )
     [run] = reading.runs
     notes: list[str] = []

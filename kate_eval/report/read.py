@@ -54,18 +54,24 @@ def read_logs(*folders: Path) -> Reading:
     for folder in folders:
         if not folder.exists():
             raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
-    heads, notes = _heads(folders)
-    runs = []
-    for group in heads.values():
-        found, more = _newest(group)
-        notes += more
-        runs += [found] if found else []
-    if not runs:
+    found = find_logs(*folders)
+    if not found.runs:
         listed = ", ".join(map(str, folders))
-        why = "".join(f"\n{note.text}" for note in notes)
+        why = "".join(f"\n{note.text}" for note in found.notes)
         raise ConfigurationError(
             f"No kate-eval logs in {listed}; make one: inspect eval kate_eval/bfcl ...{why}"
         )
+    return found
+
+
+def find_logs(*folders: Path) -> Reading:
+    """The runs of our tasks below folders (or of log files) that are there, perhaps none."""
+    heads, notes = _heads(folders)
+    runs = []
+    for group in heads.values():
+        chosen, more = _newest(group)
+        notes += more
+        runs += [chosen] if chosen else []
     return Reading(tuple(_distinct(_joined(runs))), tuple(map(str, folders)), tuple(notes))
 
 
