@@ -13,10 +13,11 @@ from inspect_ai.log import list_eval_logs
 from inspect_ai.model import ModelUsage
 
 from kate_eval.errors import ConfigurationError, one_line
+from kate_eval.logs import SHARDS
 from kate_eval.report.document import Flag
 from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
-from kate_eval.report.runs import SHARDS, Run, Source
+from kate_eval.report.runs import Run, Source
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,6 @@ from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.settings import settings_of
 from kate_eval.stats import Observed
 
-SHARDS = "shards"
-"""Metadata of a log that is one part of a run: how many parts there are."""
 GRID_KEY = "grid"
 """Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
 SIMULATED = "simulated/"

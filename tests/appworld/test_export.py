@@ -151,7 +151,7 @@ def test_another_run_s_folder_is_not_overwritten(two: EvalLog, tmp_path: Path) -
         else:
             (folder / "kate.json").write_text(other)
         done = exported(two, tmp_path)
-        assert done.exit_code == 1 and "does not hold epoch 1 of run" in done.output
+        assert done.exit_code == 1 and "does not hold epoch 1 of this run" in done.output
     assert (folder / "tasks").is_dir()
 
 
