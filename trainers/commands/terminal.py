@@ -2,12 +2,12 @@
 
 import os
 
-from rich.console import Console
+from kate_eval import terminal
 
-console = Console()
+console = terminal.console
 
 
 def say(line: str) -> None:
     """Show a line of progress, in the first of a run's processes."""
     if os.environ.get("RANK", "0") == "0":
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        terminal.say(line)
