@@ -1,12 +1,19 @@
-"""Logs of runs that have ended, for exporting them; and the folder that an export is written to."""
+"""Logs of runs: which to export, and the folder for it; their samples, read in chunks."""
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample,
+    read_eval_log_samples_by_id,
+)
 
 from kate_eval.errors import ConfigurationError, one_line
 
@@ -14,6 +21,35 @@ SHARDS = "shards"
 """Metadata of a log that is one part of a run (examples/scale/shard.py): how many parts there are."""
 ORIGIN = "kate.json"
 """File of a folder that was exported which says which run it holds."""
+
+_AT_ONCE = 50
+"""Samples; each reading finds its way in the log's directory anew, which takes longer than a sample."""
+
+
+def samples_of(
+    name: str, wanted: Sequence[tuple[str | int, int]], left_out: set[str], resolve: bool = False
+) -> Iterator[EvalSample]:
+    """Samples of a log, in the order wanted; where one is damaged, what comes before it is read.
+
+    Args:
+        name: of the log's file.
+        wanted: id and epoch of each.
+        left_out: fields that are not read.
+        resolve: put long texts back where they stood.
+    """
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        try:
+            found = read_eval_log_samples_by_id(
+                name, chunk, resolve_attachments=resolve, exclude_fields=left_out
+            )
+        except Exception:  # other software's files: the sample that is at fault says it below
+            for place, epoch in chunk:
+                yield read_eval_log_sample(
+                    name, place, epoch, resolve_attachments=resolve, exclude_fields=left_out
+                )
+        else:
+            yield from found
 
 
 def metadata_of(log: EvalLog) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from inspect_ai.log import (
     EvalSample,
     read_eval_log,
     read_eval_log_sample_summaries,
-    read_eval_log_samples_by_id,
 )
 
 from kate_eval.bfcl import data, engine
@@ -29,11 +28,9 @@ from kate_eval.bfcl.interchange.mend import mended
 from kate_eval.bfcl.interchange.registered import Registered, reader_of_ours
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
 from kate_eval.errors import ConfigurationError
-from kate_eval.logs import SHARDS, ended_logs, make_folder, metadata_of
+from kate_eval.logs import SHARDS, ended_logs, make_folder, metadata_of, samples_of
 
 _LARGE = {"events", "messages", "attachments"}
-_AT_ONCE = 200
-"""Samples; each reading finds its way in the log's directory anew, which takes longer than a sample."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +172,7 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
 def _samples(run: _Run, epoch: int) -> Iterator[EvalSample]:
     for name in run.names:
         there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.epoch == epoch]
-        for start in range(0, len(there), _AT_ONCE):
-            chunk = there[start : start + _AT_ONCE]
-            yield from read_eval_log_samples_by_id(name, chunk, exclude_fields=_LARGE)
+        yield from samples_of(name, there, _LARGE)
 
 
 def _unscored(sample: EvalSample) -> str | None:
