@@ -8,7 +8,7 @@ from kate_eval.report.document import Document
 from kate_eval.report.formats.figures import line
 from kate_eval.report.formats.views import View, views
 
-_ENTITY = re.compile(r"&(?=#?\w+;)")
+_ENTITY, _TAG = re.compile(r"&(?=#?\w+;)"), re.compile(r"<(?=[a-zA-Z/!?])")
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
 _EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 """Underscores that may begin or end emphasis; within a word (multi_turn_base) they are text."""
@@ -38,9 +38,9 @@ def write_markdown(document: Document, file: Path) -> None:
 
 def escaped(text: str) -> str:
     """A text of which nothing is markup, neither Markdown's nor HTML's, nor a link."""
-    plain = _SPECIAL.sub(r"\\\1", _ENTITY.sub("&amp;", text))
+    plain = _SPECIAL.sub(r"\\\1", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text)))
     words = _EMPHASIS.sub(lambda found: "\\_" * len(found.group()), plain)
-    return _ADDRESS.sub(lambda found: f"\\{found.group()}", words).replace("<", "&lt;").replace(">", "&gt;")
+    return _ADDRESS.sub(lambda found: f"\\{found.group()}", words)
 
 
 def _table(view: View) -> str:
