@@ -4,13 +4,8 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-console = Console()
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+from kate_eval.terminal import say
 
 
 @click.group()
@@ -25,7 +20,7 @@ def setup(mini: bool, force: bool) -> None:
     """Install the engine in an environment of its own and set up the tasks; what is there stays."""
     from kate_eval.appworld.provision import provision
 
-    provision("mini" if mini else "real", force, _say)
+    provision("mini" if mini else "real", force, say)
 
 
 @appworld.command()
@@ -49,18 +44,16 @@ def export(logs: tuple[Path, ...], output: Path, partial: bool, fill: bool) -> N
     from kate_eval.appworld.export import export_logs
 
     for made in anyio.run(export_logs, logs, output, partial, fill):
-        _say(f"{made.folder}: {made.tasks} tasks, {len(made.untouched)} without outputs")
+        say(f"{made.folder}: {made.tasks} tasks, {len(made.untouched)} without outputs")
         for task in made.untouched:
-            _say(f"  {task} has no outputs in the log: exported as an untouched world, which fails")
+            say(f"  {task} has no outputs in the log: exported as an untouched world, which fails")
         for task in made.unscored:
-            _say(f"  {task} failed and is not scored: the engine's numbers count it, the log's leave it out")
+            say(f"  {task} failed and is not scored: the engine's numbers count it, the log's leave it out")
         if made.left_out:
-            _say(
-                f"  {made.left_out} tasks of {made.split} were not played: the engine evaluates whole splits"
-            )
-            _say("  only. To count them as failed, export again with --fill")
+            say(f"  {made.left_out} tasks of {made.split} were not played: the engine evaluates whole splits")
+            say("  only. To count them as failed, export again with --fill")
         else:
-            _say(f"  kate appworld official -o {output} evaluate {made.folder.name} {made.split}")
+            say(f"  kate appworld official -o {output} evaluate {made.folder.name} {made.split}")
 
 
 @appworld.command(context_settings={"ignore_unknown_options": True})
@@ -80,5 +73,5 @@ def official(experiments: Path, mini: bool, arguments: tuple[str, ...]) -> None:
 
     world = "mini" if mini or any(word.startswith("mini_") for word in arguments) else "real"
     code = run_official(world, experiments, arguments)
-    _say(f"Files that were named below .../experiments are in {experiments}.")
+    say(f"Files that were named below .../experiments are in {experiments}.")
     sys.exit(code)

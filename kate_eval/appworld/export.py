@@ -4,23 +4,18 @@ Layout: <output>/outputs/<experiment>/tasks/<task>/{dbs,logs,version,...}; an ex
 split, as `appworld pack` wants it.
 """
 
-import json
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 
 from kate_eval.appworld import data
 from kate_eval.appworld.sessions import FINISH_SECONDS, Limits, open_session
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
 from kate_eval.errors import ConfigurationError
-
-ORIGIN = "kate.json"
-"""File of an experiment's folder that says which run it holds."""
+from kate_eval.logs import ended_logs, make_folder, metadata_of
 
 
 @dataclass(frozen=True)
@@ -57,44 +52,21 @@ async def export_logs(logs: Sequence[Path], output: Path, partial: bool, fill: b
         ConfigurationError: there is no AppWorld log, its run was not over, or its folder holds another run.
         EngineError: a task without outputs can't be made up for.
     """
-    headers = {name: read_eval_log(name, header_only=True) for name in _names(logs)}
-    chosen = {name: log for name, log in headers.items() if _metadata(log).get("benchmark") == "appworld"}
-    if not chosen:
-        raise ConfigurationError(f"No AppWorld logs in {', '.join(map(str, logs))}")
-    broken = [f"{name} ({log.status})" for name, log in chosen.items() if log.status != "success"]
-    if broken and not partial:
-        raise ConfigurationError(
-            f"The run is not over, or did not end well: {', '.join(broken)}. Finish it (inspect eval-retry), "
-            "or export what there is: --partial"
-        )
     made = []
-    for name in chosen:
+    for name in ended_logs(logs, "appworld", "AppWorld", partial):
         log = read_eval_log(name)
         for epoch in range(1, (log.eval.config.epochs or 1) + 1):
             made.append(await _export(log, epoch, output, fill))
     return made
 
 
-def _metadata(log: EvalLog) -> dict[str, Any]:
-    return log.eval.metadata or {}
-
-
-def _names(logs: Sequence[Path]) -> list[str]:
-    found: list[str] = []
-    for path in logs:
-        if not path.exists():
-            raise ConfigurationError(f"No such log or folder: {path}")
-        found += [info.name for info in list_eval_logs(str(path.resolve()))] if path.is_dir() else [str(path)]
-    return found
-
-
 async def _export(log: EvalLog, epoch: int, output: Path, fill: bool) -> Exported:
-    split, world = str(_metadata(log)["split"]), str(_metadata(log)["world"])
+    split, world = str(metadata_of(log)["split"]), str(metadata_of(log)["world"])
     samples = {str(sample.id): sample for sample in log.samples or [] if sample.epoch == epoch}
     every = data.task_ids(split)
     ids = [task_id for task_id in every if fill or task_id in samples]
     folder = output / "outputs" / experiment_name(log, epoch, split)
-    _make(folder, {"eval_id": log.eval.eval_id, "epoch": epoch})
+    make_folder(folder, {"eval_id": log.eval.eval_id, "epoch": epoch})
     untouched, unscored = [], []
     for task_id in ids:
         sample = samples.get(task_id)
@@ -116,23 +88,6 @@ def experiment_name(log: EvalLog, epoch: int, split: str) -> str:
     words = [re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts]
     # The engine takes a path with this word in it for a database in memory.
     return "_".join([*words, split]).replace("memory", "mem-ory")
-
-
-def _make(folder: Path, origin: dict[str, Any]) -> None:
-    """Make an experiment's folder anew, unless another run has it."""
-    if folder.exists():
-        try:
-            found = json.loads((folder / ORIGIN).read_bytes())
-        except (OSError, ValueError):
-            found = None
-        if found != origin:
-            raise ConfigurationError(
-                f"{folder} exists and does not hold epoch {origin['epoch']} of run {origin['eval_id']}. "
-                "Remove it, or write elsewhere: -o"
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / ORIGIN).write_text(json.dumps(origin) + "\n", encoding="utf-8")
 
 
 def _files(sample: EvalSample | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ from inspect_ai.scorer import (
 )
 from inspect_ai.solver import TaskState
 
-from kate_eval.appworld.metrics import appworld_metrics
+from kate_eval.appworld.metrics import EPOCH, appworld_metrics
 from kate_eval.appworld.sessions import evaluate
 from kate_eval.episode import FAILURE_KEY, settle
 from kate_eval.errors import EngineError
@@ -53,6 +53,7 @@ def appworld_verdict() -> Scorer:
         outcome, failure = await settle(state)
         if outcome is None or failure is not None:
             return Score(value=math.nan, explanation=f"Not scored, the sample failed: {failure}")
+        epoch = {EPOCH: state.epoch}
         metadata: dict[str, Any] = {
             "interactions": outcome["interactions"],
             "shells_lost": len(outcome["shells_lost"]),
@@ -61,7 +62,7 @@ def appworld_verdict() -> Scorer:
         if not outcome["files"]:
             metadata["failure"] = "missing_change" if outcome["completed"] else "never_finished"
             state.store.set(FINDING_KEY, metadata)
-            return Score(value=INCORRECT, explanation=NO_OUTPUTS, metadata=metadata)
+            return Score(value=INCORRECT, explanation=NO_OUTPUTS, metadata=metadata | epoch)
         try:
             report = await evaluate(state.metadata["world"], str(state.sample_id), outcome["files"])
         except EngineError as ex:
@@ -72,7 +73,7 @@ def appworld_verdict() -> Scorer:
         return Score(
             value=CORRECT if report["success"] else INCORRECT,
             explanation=_explained(report, outcome),
-            metadata=metadata,
+            metadata=metadata | epoch,
         )
 
     return score

@@ -12,12 +12,7 @@ import click
 from rich.console import Console
 
 from kate_eval.errors import DatasetError, KateError
-
-console = Console()
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+from kate_eval.terminal import console, say
 
 
 @click.group()
@@ -32,7 +27,7 @@ def setup() -> None:
 
     try:
         engine.require()
-        _say(f"bfcl-eval {engine.BFCL_EVAL_VERSION} is already installed.")
+        say(f"bfcl-eval {engine.BFCL_EVAL_VERSION} is already installed.")
         return
     except DatasetError:
         pass
@@ -43,7 +38,7 @@ def setup() -> None:
             f"pip could not install bfcl-eval {engine.BFCL_EVAL_VERSION} (exit code {done.returncode}). "
             "Check the network, or install that wheel yourself: pip install --no-deps WHEEL"
         )
-    _say(f"Installed bfcl-eval {engine.BFCL_EVAL_VERSION} (data and checkers of BFCL-V3).")
+    say(f"Installed bfcl-eval {engine.BFCL_EVAL_VERSION} (data and checkers of BFCL-V3).")
 
 
 def _installer() -> list[str]:
@@ -78,13 +73,13 @@ def export(
     from kate_eval.bfcl.interchange.export import export_logs
 
     for made in export_logs(logs, output, handler, epoch, partial):
-        _say(f"{made.folder}: {made.entries} entries of {made.run}, epoch {made.epoch}")
+        say(f"{made.folder}: {made.entries} entries of {made.run}, epoch {made.epoch}")
         for entry, reason in made.left_out.items():
-            _say(f"  {entry} left out, not scored: {reason}")
+            say(f"  {entry} left out, not scored: {reason}")
         for entry in made.mended:
-            _say(f"  {entry} holds half a character, at which the official tool stops: written as U+FFFD")
+            say(f"  {entry} holds half a character, at which the official tool stops: written as U+FFFD")
         if made.entries:
-            _say(f"  {made.command}")
+            say(f"  {made.command}")
 
 
 @bfcl.command()
@@ -106,8 +101,8 @@ def score(results: Path, mode: Any, output: Path | None) -> None:
     for table in (score_table(scoring), totals_table(scoring)):
         screen.print(table)
     for line in notes(scoring):
-        _say(line)
+        say(line)
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(as_json(scoring), indent=1) + "\n", encoding="utf-8")
-        _say(f"Written: {output}")
+        say(f"Written: {output}")

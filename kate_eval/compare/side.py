@@ -1,19 +1,18 @@
 """One of the two logs: which log a path means, and what became of each of its samples."""
 
 import logging
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from inspect_ai.log import EvalSample, read_eval_log, read_eval_log_samples
-from inspect_ai.scorer import CORRECT
 
 from kate_eval.compare.steps import Turns, turns_of
 from kate_eval.errors import ConfigurationError, DatasetError, one_line
 from kate_eval.failures import Cause, cause_of
-from kate_eval.report.read import read_logs
+from kate_eval.report.observed import observed
+from kate_eval.report.read import find_logs
 from kate_eval.report.runs import Run
 from kate_eval.stats import Observed
 
@@ -68,12 +67,21 @@ def read_side(path: Path) -> Side:
     Raises:
         ConfigurationError: there is none, or the folder holds several.
     """
-    reading = read_logs(path)
+    remedy = "Name two logs of our tasks, LOG_A and LOG_B: files below ./logs, or folders of one run each"
+    if not path.exists():
+        raise ConfigurationError(f"No log {path}. {remedy}")
+    reading = find_logs(path)
+    if not reading.runs:
+        why = f" ({reading.notes[0].text})" if reading.notes else ""
+        what = "The folder holds no log that can be compared" if path.is_dir() else "Not a log to compare"
+        raise ConfigurationError(f"{what}: {path}{why}. {remedy}")
     if len(reading.runs) > 1:
         logs = [f"  {run.sources[-1].file.removeprefix('file://')}  {run.label}" for run in reading.runs]
         more = f"\n  and {len(logs) - MAX_LISTED} more" if len(logs) > MAX_LISTED else ""
         raise ConfigurationError(
-            f"{path} holds {len(logs)} different runs; name one log:\n" + "\n".join(logs[:MAX_LISTED]) + more
+            f"The folder {path} holds {len(logs)} different runs; name one log:\n"
+            + "\n".join(logs[:MAX_LISTED])
+            + more
         )
     [run] = reading.runs
     notes: list[str] = []
@@ -103,23 +111,12 @@ def _samples(file: str) -> Iterator[EvalSample]:
 
 
 def _attempt(run: Run, file: str, sample: EvalSample) -> Attempt:
-    observed = _observed(run, sample)
+    value = observed(sample, run.benchmark.scorer)
     return Attempt(
         entry=str(sample.id),
         epoch=sample.epoch,
-        observed=observed,
-        cause=None if observed and observed.value else cause_of(sample),
+        observed=value,
+        cause=None if value and value.value else cause_of(sample),
         turns=turns_of(sample, run.metadata["benchmark"]),
         log=file,
     )
-
-
-def _observed(run: Run, sample: EvalSample) -> Observed | None:
-    """The scorer's verdict; None without one."""
-    verdict = (sample.scores or {}).get(run.benchmark.scorer)
-    if verdict is None or sample.error or (isinstance(verdict.value, float) and math.isnan(verdict.value)):
-        return None
-    told = sample.metadata
-    value = 1.0 if verdict.value in (CORRECT, 1) else 0.0
-    place = str(told.get("category")), str(told.get("cluster") or sample.id)
-    return Observed(value, *place, str(sample.id), int(told.get("variants") or 0))

@@ -133,6 +133,7 @@ def _run(name: str, found: "Grid", options: "Options", console: Console) -> int:
     from kate_eval.grid.plan import make_plan, renewed
     from kate_eval.grid.run import alone, run_missing, sweep
     from kate_eval.grid.table import end_table
+    from kate_eval.report.tables import SIMULATED_NOTE
 
     def say(line: str) -> None:
         console.print(escape(line), highlight=False, soft_wrap=True)
@@ -148,6 +149,8 @@ def _run(name: str, found: "Grid", options: "Options", console: Console) -> int:
         plan = renewed(plan)
         sweep(plan.states)
     console.print(end_table(plan))
+    if True in plan.simulated:
+        say(("Rows of simulated/ models are " if False in plan.simulated else "") + SIMULATED_NOTE)
     if interrupted:
         say("Interrupted: finished samples are kept. Run the same command again to go on.")
         return INTERRUPTED

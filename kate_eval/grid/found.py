@@ -19,6 +19,7 @@ from inspect_ai.log import (
 
 from kate_eval.errors import one_line
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
+from kate_eval.report.observed import observed
 from kate_eval.report.runs import GRID_KEY
 from kate_eval.stats import Observed, weighted_mean
 
@@ -102,7 +103,8 @@ def _found(
     file: Path, log: EvalLog, mark: dict[str, Any], samples: list[EvalSampleSummary], written: float | None
 ) -> Found:
     benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
-    scored = [sample for sample in samples if not sample.error and _value(sample, benchmark) is not None]
+    values = [(sample, observed(sample, benchmark.scorer)) for sample in samples]
+    scored = [sample for sample, value in values if value is not None]
     errors = [sample.error for sample in samples if sample.error and not _broken_off(log, sample.error)]
     return Found(
         file=file,
@@ -112,7 +114,7 @@ def _found(
         depends={str(name): str(value) for name, value in dict(mark.get("depends") or {}).items()},
         scored=_epochs(scored),
         errored=len(errors),
-        score=_score(scored, benchmark),
+        score=_score([value for _, value in values if value is not None], benchmark),
         cost=_cost(scored),
         reason=_reason(log, errors),
         written=written or 0.0,
@@ -131,19 +133,8 @@ def _broken_off(log: EvalLog, error: str) -> bool:
     return log.status == "cancelled" and error.startswith("CancelledError")
 
 
-def _value(sample: EvalSampleSummary, benchmark: Benchmark) -> float | None:
-    verdict = (sample.scores or {}).get(benchmark.scorer)
-    if verdict is None or (isinstance(verdict.value, float) and math.isnan(verdict.value)):
-        return None
-    return 1.0 if verdict.value in ("C", 1, 1.0) else 0.0
-
-
-def _score(samples: Sequence[EvalSampleSummary], benchmark: Benchmark) -> float:
-    observed = [
-        Observed(_value(sample, benchmark) or 0.0, sample.metadata["category"], sample.metadata["cluster"])
-        for sample in samples
-    ]
-    return weighted_mean(observed, benchmark.headline(observed)[1]).mean if observed else math.nan
+def _score(values: Sequence[Observed], benchmark: Benchmark) -> float:
+    return weighted_mean(values, benchmark.headline(values)[1]).mean if values else math.nan
 
 
 def _cost(samples: Sequence[EvalSampleSummary]) -> Cost | None:

@@ -11,6 +11,7 @@ from kate_eval.grid.cell import Grid
 from kate_eval.grid.found import Found, read_found
 from kate_eval.grid.options import Options
 from kate_eval.grid.rows import Row, expand, make_task
+from kate_eval.report.runs import SIMULATED
 from kate_eval.solvers.parameters import prompts_hash
 
 Kind = Literal["finished", "partial", "failed", "outdated", "not run", "no model"]
@@ -70,6 +71,12 @@ class Plan:
     banks: Mapping[str, GridBank]
     states: tuple[State, ...]
     measured: Mapping[str, Sequence[Found]]
+
+    @property
+    def simulated(self) -> frozenset[bool]:
+        """Whether rows are played by the simulated model: both where some are, and others are not."""
+        played = (row.model_name for row in self.rows if row.model is not None)
+        return frozenset(name.startswith(SIMULATED) for name in played)
 
     @property
     def to_run(self) -> list[State]:

@@ -39,8 +39,9 @@ def plan_table(plan: Plan) -> Table:
 
 
 def end_table(plan: Plan) -> Table:
-    """Each row with its score."""
-    table = Table(title=plan.grid.title, title_justify="left")
+    """Each row with its score; never without saying which of them are simulated."""
+    marked = " (SIMULATED)" if plan.simulated == {True} else ""
+    table = Table(title=f"{plan.grid.title}{marked}", title_justify="left")
     for name in ("Cell", "Model", "State"):
         table.add_column(name)
     for name in ("Score", "Samples", "Errors", "Req.", "Tokens"):

@@ -15,15 +15,15 @@ def baselines(runs: Sequence[Run], name: str = BASELINE) -> dict[str, Run | None
     Args:
         runs: all runs.
         name: a solver, of which each run gets the run of its own model that shares most entries with it (of
-            equals the newest); or the label or id of one run, which may be another model's.
+            equals the newest); or the name, label or id of one run, which may be another model's.
 
     Raises:
         ConfigurationError: no run has this name, and it is not the default.
     """
-    named = [run for run in runs if name in (run.label, run.id)]
+    named = [run for run in runs if name in (run.label, run.title, run.id)]
     candidates = named or [run for run in runs if run.solver == name]
     if not candidates and name != BASELINE:
-        choices = {run.solver for run in runs} | {run.label for run in runs}
+        choices = {run.solver for run in runs} | {run.title for run in runs}
         raise unknown("baseline", name, choices, "Name a solver, or a row by model, solver and settings.")
     own = {run.id for run in candidates}
     return {run.id: _best(run, candidates, bool(named)) for run in runs if run.id not in own}

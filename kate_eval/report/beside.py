@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kate_eval.report.document import Flag
-from kate_eval.report.runs import Run
+from kate_eval.report.runs import GROWS, Run
 
 
 def beside_flags(runs: Sequence[Run]) -> dict[str, list[Flag]]:
@@ -66,7 +66,7 @@ def _hashes(run: Run) -> Mapping[str, str]:
 
 
 def _steady_banks(run: Run) -> Mapping[str, set[str]]:
-    return {} if run.solver == "online" else run.banks  # an online bank grows
+    return {} if run.solver == GROWS else run.banks
 
 
 def _flags(run: Run, usual: _Usual) -> Iterator[Flag]:

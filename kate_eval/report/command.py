@@ -34,7 +34,8 @@ console = Console()
     "--baseline",
     default="baseline",
     show_default=True,
-    help='Compare with this solver\'s run of the same model, or with one row ("MODEL SOLVER (SETTINGS)").',
+    help="Compare with this solver's run of the same model, or with one row "
+    '("MODEL SOLVER (SETTINGS)", or "MODEL NAME" of a grid).',
 )
 @click.option(
     "--causes/--no-causes",

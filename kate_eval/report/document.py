@@ -120,6 +120,8 @@ class Row(Model):
     solver: str
     label: str
     """Model, solver and settings in one line."""
+    name: str = ""
+    """The label of its cell in a grid file; "" for what no grid ran, and for parts of several cells."""
     settings: dict[str, str] = {}
     """What differs from the solver's and the task's defaults."""
     kind: Kind
@@ -131,6 +133,11 @@ class Row(Model):
     paired: Paired | None = None
     logs: tuple[Log, ...] = ()
     counts: Counts | None = None
+
+    @property
+    def title(self) -> str:
+        """As a reader names it, in one line: model and name, or without a name its label."""
+        return f"{self.model} {self.name}" if self.name else self.label
 
 
 class Table(Model):

@@ -6,7 +6,7 @@ from typing import Any
 from kate_eval.appworld.scorer import LAYERS
 from kate_eval.counters import LOW_HIT_RATE
 from kate_eval.report.document import Flag
-from kate_eval.report.runs import FLOOR, SIMULATED, Run
+from kate_eval.report.runs import FLOOR, GROWS, SIMULATED, Run
 from kate_eval.stats import Estimate
 
 FEW = 20
@@ -49,7 +49,7 @@ def _origin(run: Run, means: Mapping[str, float]) -> _Found:
         yield "simulated", "SIMULATED endpoint"
     if run.solver == FLOOR:
         yield "floor", "floor, asks no model"
-    if run.solver == "online" and run.parameters.get("feedback", "score") == "score":
+    if run.solver == GROWS and run.parameters.get("feedback", "score") == "score":
         yield (
             "told_verdict",
             "is told the benchmark's verdict after each sample: not comparable to rows that are not",
@@ -60,6 +60,8 @@ def _origin(run: Run, means: Mapping[str, float]) -> _Found:
         yield "leaked", f"LEAKED: {'; '.join(leaks)}"
     if any(sample.provenance.get("bank_sources_known") is False for sample in run.samples):
         yield "unknown_sources", "the bank's sources are not known: leakage can't be checked"
+    if run.bank and not run.held:
+        yield "bank_unknown", f"its log does not say what the bank held: told apart by path alone, {run.bank}"
     writers = {str(name) for s in run.samples for name in s.provenance.get("bank_models") or ()}
     if not run.simulated and any(name.startswith(SIMULATED) for name in writers):
         yield "simulated_bank", "the bank was written by a SIMULATED model"

@@ -54,7 +54,7 @@ def leaderboard(runs: Sequence[Run], prices: Prices | None = None, baseline: str
     Args:
         runs: the runs.
         prices: of models; by default those that the logs note.
-        baseline: a solver, or the label or id of one run, that the others are compared with.
+        baseline: a solver, or the name, label or id of one run, that the others are compared with.
 
     Raises:
         ConfigurationError: no run is this baseline, and it is not the default.

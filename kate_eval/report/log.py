@@ -15,11 +15,12 @@ from inspect_ai.log import (
     read_eval_log_sample,
     read_eval_log_sample_summaries,
 )
-from inspect_ai.scorer import CORRECT, Score
+from inspect_ai.scorer import Score
 
+from kate_eval.logs import SHARDS
 from kate_eval.report.benchmarks import BENCHMARKS
-from kate_eval.report.runs import FLOOR, SHARDS, Run, SampleRow, Source
-from kate_eval.stats import Observed
+from kate_eval.report.observed import observed
+from kate_eval.report.runs import FLOOR, GRID_KEY, Run, SampleRow, Source
 
 Shapes = Mapping[str, type | tuple[type, ...]]
 _OF_RUN: Shapes = {"entries": int, "category_hashes": dict, SHARDS: int}
@@ -60,7 +61,14 @@ def head_of(source: Source) -> Run | None:
         expected=_expected(log),
         usage=dict(log.stats.model_usage),
         packages=dict(log.eval.packages),
+        name=_name(log),
     )
+
+
+def _name(log: EvalLog) -> str:
+    mark = (log.eval.metadata or {}).get(GRID_KEY)
+    label = mark.get("cell") if isinstance(mark, dict) else None
+    return label if isinstance(label, str) else ""
 
 
 def _require_shapes(found: Mapping[str, Any], shapes: Shapes) -> None:
@@ -113,14 +121,9 @@ class _Shared:
 def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared) -> SampleRow:
     scores = summary.scores or {}
     verdict = scores.get(scorer)
-    observed = None
-    scored = verdict is not None and not (isinstance(verdict.value, float) and math.isnan(verdict.value))
-    if verdict is not None and scored and not summary.error:
-        value = 1.0 if verdict.value in (CORRECT, 1, 1.0) else 0.0
+    value = observed(summary, scorer)
+    if value is not None:
         _require_shapes(summary.metadata, _OF_ENTRY)
-        place = summary.metadata["category"], summary.metadata["cluster"]
-        variants = int(summary.metadata.get("variants") or 0)
-        observed = Observed(value, *place, str(summary.id), variants, summary.epoch)
     kept = _kept(file, summary)
     provenance, details = (
         shared(kept.get("provenance")),
@@ -134,13 +137,13 @@ def _sample(file: str, summary: EvalSampleSummary, scorer: str, shared: _Shared)
         epoch=summary.epoch,
         file=file,
         verdict=_digest(verdict),
-        observed=observed,
+        observed=value,
         broken_gold=bool(summary.metadata.get("broken_gold")),
         counters=_counters(scores.get("run_counters")),
         provenance=provenance,
         details=details,
         tokens=sum(usage.total_tokens for usage in summary.model_usage.values()),
-        error=summary.error or (None if observed else "not scored"),
+        error=summary.error or (None if value else "not scored"),
         nearest=_finite(kept.get("nearest")),
         position=kept["position"] if isinstance(kept.get("position"), int) else None,
         usage=dict(summary.model_usage),

@@ -26,7 +26,7 @@ def make_document(
     Args:
         reading: the runs, and what was left out.
         prices: of models; by default those that the logs note.
-        baseline: a solver, or the label or id of one run, that the others are compared with.
+        baseline: a solver, or the name, label or id of one run, that the others are compared with.
         looked_up: why samples failed, if that was looked up.
         training: curves of a trainer: a value over its steps, each.
 

@@ -90,7 +90,7 @@ def _point(result: Result, x: float | str, found: Estimate | None) -> Point | No
         return None
     told = {"low": cell.low, "high": cell.high, "n": cell.n}
     return Point.model_validate(
-        {"x": x, "y": cell.value, "row": result.run.id, "label": result.run.label, **told}
+        {"x": x, "y": cell.value, "row": result.run.id, "label": result.run.title, **told}
     )
 
 
@@ -201,7 +201,7 @@ def _categories(block: Sequence[Result]) -> Plot | None:
             _point(result, label, result.scores.get(name)) for name, label in zip(names, labels, strict=True)
         ]
         points = tuple(point for point in found if point is not None)
-        series += [Series(name=result.run.label, points=points)] if points else []
+        series += [Series(name=result.run.title, points=points)] if points else []
     axis = Axis(label="Category", unit="text", values=tuple(labels))
     return _plot(block, "categories", "score by category", "point", axis, _SCORE, series)
 
@@ -211,8 +211,8 @@ def _learning(block: Sequence[Result]) -> Plot | None:
     for result in block:
         found = curve(result)
         for name, estimates in (
-            (f"{result.run.label}: so far", [point.so_far.score for point in found]),
-            (f"{result.run.label}: its baseline on the same entries", [p.so_far.baseline for p in found]),
+            (f"{result.run.title}: so far", [point.so_far.score for point in found]),
+            (f"{result.run.title}: its baseline on the same entries", [p.so_far.baseline for p in found]),
         ):
             points = [_point(result, point.last, e) for point, e in zip(found, estimates, strict=True)]
             known = tuple(point for point in points if point is not None)
@@ -237,11 +237,11 @@ def _failures(block: Sequence[Result], causes: Mapping[str, Causes]) -> Plot | N
                 y=found.kinds.get(kind, 0) / whole,
                 n=found.kinds.get(kind, 0),
                 row=result.run.id,
-                label=result.run.label,
+                label=result.run.title,
             )
             for kind in kinds
         ]
-        series.append(Series(name=result.run.label, points=tuple(points)))
+        series.append(Series(name=result.run.title, points=tuple(points)))
     axis = Axis(label="Cause", unit="text", values=tuple(kind.replace("_", " ") for kind in kinds))
     share = Axis(label="Share of samples", unit="share")
     return _plot(block, "failures", "why samples failed", "bar", axis, share, series)

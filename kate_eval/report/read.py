@@ -13,9 +13,11 @@ from inspect_ai.log import list_eval_logs
 from inspect_ai.model import ModelUsage
 
 from kate_eval.errors import ConfigurationError, one_line
+from kate_eval.logs import SHARDS
 from kate_eval.report.document import Flag
+from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
-from kate_eval.report.runs import SHARDS, Run, Source
+from kate_eval.report.runs import Run, Source
 
 logger = logging.getLogger(__name__)
 
@@ -53,19 +55,25 @@ def read_logs(*folders: Path) -> Reading:
     for folder in folders:
         if not folder.exists():
             raise ConfigurationError(f"No folder {folder}; logs go to ./logs unless --log-dir says otherwise")
-    heads, notes = _heads(folders)
-    runs = []
-    for group in heads.values():
-        found, more = _newest(group)
-        notes += more
-        runs += [found] if found else []
-    if not runs:
+    found = find_logs(*folders)
+    if not found.runs:
         listed = ", ".join(map(str, folders))
-        why = "".join(f"\n{note.text}" for note in notes)
+        why = "".join(f"\n{note.text}" for note in found.notes)
         raise ConfigurationError(
             f"No kate-eval logs in {listed}; make one: inspect eval kate_eval/bfcl ...{why}"
         )
-    return Reading(tuple(_joined(runs)), tuple(map(str, folders)), tuple(notes))
+    return found
+
+
+def find_logs(*folders: Path) -> Reading:
+    """The runs of our tasks below folders (or of log files) that are there, perhaps none."""
+    heads, notes = _heads(folders)
+    runs = []
+    for group in heads.values():
+        chosen, more = _newest(group)
+        notes += more
+        runs += [chosen] if chosen else []
+    return Reading(tuple(_distinct(_joined(runs))), tuple(map(str, folders)), tuple(notes))
 
 
 def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], list[Flag]]:
@@ -76,6 +84,7 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
     for source in _files(folders).values():
         try:
             run = head_of(source)
+            run = with_held(run) if run is not None else None
         except Exception as ex:  # other software's files: a damaged one must not hide the others
             notes.append(_unreadable(source, ex))
             continue
@@ -85,7 +94,7 @@ def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], l
             # The time of creation has whole seconds; of two logs of one second the later written is newer.
             found.append(((run.created, source.changed), run))
     cells: dict[tuple[str, ...], list[Run]] = {}
-    for _, run in sorted(found, key=lambda pair: pair[0]):
+    for run in settled([run for _, run in sorted(found, key=lambda pair: pair[0])]):
         cells[run.cell] = [*cells.pop(run.cell, []), run]
     if foreign:
         logs = "log of another task" if foreign == 1 else "logs of other tasks"
@@ -141,6 +150,19 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
         apart = len(entries) == len(set(entries)) and len(group) <= int(group[0].metadata.get(SHARDS, 1))
         found += [_whole(group)] if apart and len(group) > 1 else group
     return found
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """The runs; where a board has one name for several ways of playing, the way is part of it."""
+    ways: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for run in runs:
+        ways[run.board, run.players, run.name].add(run.way)
+    return [
+        replace(run, name=f"{run.name}: {run.way}")
+        if run.name and len(ways[run.board, run.players, run.name]) > 1
+        else run
+        for run in runs
+    ]
 
 
 def _whole(parts: Sequence[Run]) -> Run:

@@ -53,9 +53,10 @@ def part_row(result: Result, name: str, found: Part, more: Mapping[str, Cell | N
 def _row(run: Run) -> Row:
     return Row(
         id=run.id,
-        model=run.model + (f" + critic {run.critic}" if run.critic else ""),
+        model=run.players,
         solver=run.solver,
         label=run.label,
+        name=run.name,
         settings=run.settings,
         kind=kind_of(run),
     )

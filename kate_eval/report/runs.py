@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from statistics import fmean
 from typing import Any
 
@@ -15,8 +16,6 @@ from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.settings import settings_of
 from kate_eval.stats import Observed
 
-SHARDS = "shards"
-"""Metadata of a log that is one part of a run: how many parts there are."""
 GRID_KEY = "grid"
 """Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
 LEAKED_FACT = "leaked"
@@ -25,6 +24,10 @@ SIMULATED = "simulated/"
 """What the names of simulated models begin with."""
 FLOOR = "nearest"
 """The solver that asks no model."""
+GROWS = "online"
+"""The solver whose bank is another one after each sample."""
+SHORT = 8
+"""Digits of a bank's hash that a row shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,11 @@ class Run:
     """Model -> what all attempts of all samples used, as the log's header has it."""
     packages: dict[str, str] = field(default_factory=dict)
     """Package -> version that it ran with."""
+    name: str = ""
+    """The label of its cell in a grid; "" for a run of no grid. Another grid may give it to another cell:
+    what a run measured is told by model, solver and settings alone."""
+    held: str = ""
+    """Hash of what the bank held that its parameters name, several if it changed; "" where none is told."""
     replaced: tuple[str, ...] = ()
     """Names of the logs of the same cell that this run stands for as well."""
 
@@ -176,7 +184,13 @@ class Run:
         metadata = dict(self.metadata)
         if isinstance(mark, dict):  # two grids that have the same cell measure the same
             metadata[GRID_KEY] = {name: value for name, value in mark.items() if name not in ("name", "cell")}
-        told = (self.parameters, self.generation, metadata, self.task_version)
+        return (*self.played, *map(repr, (metadata, self.task_version)))
+
+    @property
+    def played(self) -> tuple[str, ...]:
+        """Who played, and how: a bank counts by what it held, wherever it was."""
+        bank = {"bank": ["held", self.held]} if self.held else {}  # no text: no path can be the same
+        told = (self.parameters | bank, self.generation)
         return (self.model, self.critic, self.solver, *map(repr, told))
 
     @cached_property
@@ -192,14 +206,41 @@ class Run:
             "split": (self.metadata.get("split"), self.benchmark.split or self.metadata.get("split")),
             "epochs": (self.epochs, 1),
         }
-        return settings_of(self.solver, self.parameters, own, self.generation)
+        return settings_of(self.solver, self.parameters | self._bank, own, self.generation)
+
+    @property
+    def bank(self) -> str:
+        """The path of the bank that its parameters name; "" for none or the default bank."""
+        return str(self.parameters.get("bank") or "")
+
+    @property
+    def _bank(self) -> dict[str, str]:
+        """The bank as a row shows it: its folder's name and the beginning of its hash."""
+        if not self.held:
+            return {}
+        hashes = "+".join(part[:SHORT] for part in self.held.split("+"))
+        return {"bank": f"{PurePath(self.bank).name}@{hashes}"}
 
     @cached_property
     def label(self) -> str:
         """Model, critic, solver and settings in a line."""
+        return f"{self.players} {self.way}"
+
+    @cached_property
+    def title(self) -> str:
+        """As a reader names it: model, critic and the cell's label, or without one solver and settings."""
+        return f"{self.players} {self.name or self.way}"
+
+    @property
+    def players(self) -> str:
+        """Model and critic."""
+        return self.model + (f" + critic {self.critic}" if self.critic else "")
+
+    @property
+    def way(self) -> str:
+        """Solver and settings."""
         told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
-        model = self.model + (f" + critic {self.critic}" if self.critic else "")
-        return f"{model} {self.solver}" + (f" ({told})" if told else "")
+        return self.solver + (f" ({told})" if told else "")
 
     @cached_property
     def by_entry(self) -> Mapping[str, Observed]:

@@ -5,7 +5,7 @@ A table has the rows of one board and kind: what is simulated never stands besid
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from kate_eval.report.causes import Causes
@@ -152,10 +152,16 @@ def _learning(block: Sequence[Result]) -> Table | None:
 def _side_by_side(block: Sequence[Result]) -> list[list[Result]]:
     """The runs of one way of playing, each split once: where it was played twice, the next is a row apart."""
     found: list[list[Result]] = []
-    for alike in _grouped(block, lambda result: (result.run.label, repr(result.run.parameters))):
+    for alike in _grouped(block, lambda result: (*result.run.played, result.run.epochs)):
         splits = _grouped(alike, lambda result: official_split(result.run))
         found += [[r for r in runs if r] for runs in zip_longest(*splits)]
     return found
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The words that all names begin with: "KATE" of "KATE, normal" and "KATE, challenge"."""
+    places = zip(*(name.split() for name in names), strict=False)
+    return " ".join(words[0] for words in takewhile(lambda w: len(set(w)) == 1, places)).rstrip(",:;")
 
 
 def _overview(block: Sequence[Result]) -> Table | None:
@@ -178,6 +184,7 @@ def _overview(block: Sequence[Result]) -> Table | None:
                 model=run.model,
                 solver=run.solver,
                 label=run.label,
+                name=_shared([result.run.name for result in same]),
                 settings=run.settings,
                 kind=kind_of(run),
                 flags=tuple(flags),

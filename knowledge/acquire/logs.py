@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+)
 from inspect_ai.model import ChatMessage
 from inspect_ai.scorer import CORRECT
 
@@ -25,6 +31,7 @@ from kate_eval.knowledge.acquire.case import MAX_EVIDENCE, Acquired, Case
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.item import Origin
 from kate_eval.knowledge.scenario import by_class, siblings_of
+from kate_eval.logs import samples_of
 
 VERDICTS = {"bfcl": "bfcl_verdict"}
 """Benchmark -> its scorer; AppWorld's worlds share one."""
@@ -174,9 +181,7 @@ def log_samples(
         say(f"Left out, of other data than what is installed ({stale}): {name}")
         return
     left_out = set() if events else {"events"}
-    samples = read_eval_log_samples(
-        name, all_samples_required=False, resolve_attachments=events, exclude_fields=left_out
-    )
+    samples = _in_order(name, log, left_out, events)
     while True:
         try:
             yield next(samples)
@@ -185,6 +190,13 @@ def log_samples(
         except Exception as ex:  # a truncated file: what came before is good
             say(f"Broken off in the middle: {name} ({ex})")
             return
+
+
+def _in_order(name: str, log: EvalLog, left_out: set[str], resolve: bool) -> Iterator[EvalSample]:
+    """In the dataset's order and then by epoch, in whatever order they ended: one log makes one bank."""
+    places = {sample: place for place, sample in enumerate(log.eval.dataset.sample_ids or ())}
+    there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.id in places]
+    yield from samples_of(name, sorted(there, key=lambda s: (places[s[0]], s[1])), left_out, resolve)
 
 
 def _stale(log: EvalLog) -> str:

@@ -3,14 +3,29 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
-from inspect_ai.scorer import SampleScore, Score, Value
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import (
+    CORRECT,
+    INCORRECT,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    accuracy,
+    scorer,
+)
+from inspect_ai.solver import TaskState
 
 from kate_eval.appworld.data import scenario_of
-from kate_eval.appworld.metrics import appworld_metrics, completion
+from kate_eval.appworld.metrics import EPOCH, appworld_metrics, completion
 from tests.appworld.conftest import Official
+from tests.conftest import Scripted, output
 
 SCORES = {
     # (scenario, difficulty, value) of each sample -> what is reported
@@ -32,12 +47,44 @@ def test_completion_is_the_engine_s(official: Official) -> None:
 
 def _completion(case: dict[str, float]) -> dict[str, float]:
     variants = Counter(map(scenario_of, case))
-    return completion([(scenario_of(t), variants[scenario_of(t)], value) for t, value in case.items()])
+    return completion([(scenario_of(t), variants[scenario_of(t)], 1, value) for t, value in case.items()])
 
 
 def test_a_scenario_with_an_unscored_variant_says_nothing_of_scenarios() -> None:
-    assert completion([("a", 3, 1.0), ("a", 3, 1.0), ("b", 1, 0.0)]) == {"tgc": 66.7, "sgc": 0.0}
-    assert completion([("a", 3, 1.0)]) == {"tgc": 100.0}
+    assert completion([("a", 3, 1, 1.0), ("a", 3, 1, 1.0), ("b", 1, 1, 0.0)]) == {"tgc": 66.7, "sgc": 0.0}
+    assert completion([("a", 3, 1, 1.0)]) == {"tgc": 100.0}
+
+
+def test_variants_that_pass_in_different_epochs_are_no_scenario_that_passes() -> None:
+    split = [("a", 2, 1, 1.0), ("a", 2, 1, 0.0), ("a", 2, 2, 0.0), ("a", 2, 2, 1.0)]
+    assert completion(split) == {"tgc": 50.0, "sgc": 0.0}
+    once = [("a", 2, 1, 1.0), ("a", 2, 1, 1.0), ("a", 2, 2, 0.0), ("a", 2, 2, 1.0)]
+    assert completion(once) == {"tgc": 75.0, "sgc": 50.0}
+
+
+def test_scores_that_do_not_tell_their_epoch_give_no_sgc_of_several() -> None:
+    assert completion([("a", 1, 1, 1.0), ("a", 1, 1, 0.0)]) == {"tgc": 50.0}
+
+
+def test_inspect_hands_over_each_epoch_by_itself(tmp_path: Path) -> None:
+    """Two variants of a scenario, each of which passes in one of two epochs."""
+
+    @scorer(metrics=[accuracy(), appworld_metrics()])
+    def passes() -> Scorer:
+        async def score(state: TaskState, target: Target) -> Score:
+            right = state.epoch == state.sample_id
+            return Score(value=CORRECT if right else INCORRECT, metadata={EPOCH: state.epoch})
+
+        return score
+
+    told = {"cluster": "a", "difficulty": 1, "variants": 2}
+    samples = [Sample(id=n, input="x", metadata=told) for n in (1, 2)]
+    task = Task(dataset=samples, scorer=passes(), epochs=2)
+    model = Scripted(lambda messages, config: output("Done.")).model()
+    [log] = eval(task, model=model, log_dir=str(tmp_path), display="none")
+    assert log.results is not None
+    metrics = {name: found.value for one in log.results.scores for name, found in one.metrics.items()}
+    assert (metrics["accuracy"], metrics["tgc"], metrics["sgc"]) == (0.5, 50.0, 0.0)
 
 
 def _case(random_: random.Random) -> dict[str, float]:

@@ -166,8 +166,16 @@ def test_what_can_not_be_paired_says_why(played: Played, tmp_path: Path) -> None
 
     with pytest.raises(ConfigurationError, match=r"no sample in common \(splits: test, train\)"):
         compare(log, played({1}, other_split))
-    with pytest.raises(ConfigurationError, match="No folder"):
-        compare(log, tmp_path / "nothing.eval")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no log")
+    for name, said in (
+        ("nothing.eval", "No log "),
+        ("empty", "The folder holds no log that can be compared: "),
+        ("notes.txt", "Not a log to compare: "),
+    ):
+        done = CliRunner().invoke(main, ["compare", str(log), str(tmp_path / name)])
+        told = f"Error: {said}{tmp_path / name}. Name two logs of our tasks, LOG_A and LOG_B"
+        assert done.exit_code == 1 and done.output.startswith(told) and done.output.count("\n") == 1
     (tmp_path / "broken.eval").write_bytes(log.read_bytes()[:2000])
     with pytest.raises(ConfigurationError, match="can't be read"):
         compare(log, tmp_path / "broken.eval")

@@ -65,6 +65,7 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
     assert not folder.exists()
 
     first = kate_grid(file, *SIMULATED, "--log-dir", folder)
+    assert "Mine (SIMULATED)" in first.output and "nothing in them is a model's" in first.output
     assert first.exit_code == 0 and "FC, simulated/default: success, 4 of 4 samples" in first.output
     played = logs(folder)["FC"].eval.run_id
     assert logs(folder)["FC"].eval.metadata["grid"]["name"] == "mine"
@@ -124,6 +125,7 @@ def test_a_row_whose_endpoint_is_down_says_so_and_the_others_are_played(tmp_path
     both = (*SIMULATED, "--model", "kate/nobody", "--model-base-url", url, "--log-dir", folder)
     done = kate_grid(file, *both, "--retries", 1)
     assert done.exit_code == 1
+    assert "Mine (SIMULATED)" not in done.output and "Rows of simulated/ models are SIMULATED" in done.output
     found = [line for line in done.output.splitlines() if line.startswith("│ FC")]
     assert "finished" in found[0] and "failed" in found[1] and "No server answers" in found[1]
 

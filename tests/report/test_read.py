@@ -31,8 +31,8 @@ BASE = {"categories": "multi_turn_base"}
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a baseline and a width run of four samples, simulated."""
     folder = tmp_path_factory.mktemp("played")
-    for solver in (baseline(), width()):
-        eval(
+    for number, solver in enumerate((baseline(), width())):
+        [log] = eval(
             bfcl(**BASE),
             model="simulated/default",
             solver=solver,
@@ -40,6 +40,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
             log_dir=str(folder),
             display="none",
         )
+        # Two that began in one second would be in any order by name.
+        Path(log.location).rename(folder / f"2026-11-25T00-00-0{number}-00-00_bfcl_{number}.eval")
     return folder
 
 

@@ -1,13 +1,12 @@
 """What the trainers' commands show people."""
 
-from rich.console import Console
-
+from kate_eval import terminal
 from kate_eval.trainers.processes import is_first
 
-console = Console()
+console = terminal.console
 
 
 def say(line: str) -> None:
     """Show a line of progress, in the first of a run's processes."""
     if is_first():
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        terminal.say(line)

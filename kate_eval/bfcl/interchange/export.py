@@ -9,20 +9,16 @@ import json
 import math
 import re
 import shlex
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inspect_ai.log import (
     EvalLog,
     EvalSample,
-    list_eval_logs,
     read_eval_log,
     read_eval_log_sample_summaries,
-    read_eval_log_samples_by_id,
 )
 
 from kate_eval.bfcl import data, engine
@@ -31,15 +27,10 @@ from kate_eval.bfcl.interchange.layout import result_file
 from kate_eval.bfcl.interchange.mend import mended
 from kate_eval.bfcl.interchange.registered import Registered, reader_of_ours
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
-from kate_eval.errors import ConfigurationError, one_line
+from kate_eval.errors import ConfigurationError
+from kate_eval.logs import SHARDS, ended_logs, make_folder, metadata_of, samples_of
 
-ORIGIN = "kate.json"
-"""File of a model's folder that says which run it holds."""
-SHARDS = "shards"
-"""Metadata of a log that is one part of a run (examples/scale/shard.py)."""
 _LARGE = {"events", "messages", "attachments"}
-_AT_ONCE = 200
-"""Samples; each reading finds its way in the log's directory anew, which takes longer than a sample."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class _Run:
 
     @property
     def mode(self) -> Mode:
-        told = _metadata(self.header).get("mode")
+        told = metadata_of(self.header).get("mode")
         for mode in MODES:
             if mode == told:
                 return mode
@@ -122,47 +113,18 @@ def export_logs(
     return found
 
 
-def _metadata(log: EvalLog) -> dict[str, Any]:
-    return log.eval.metadata or {}
-
-
 def _runs(logs: Sequence[Path], partial: bool) -> list[_Run]:
-    headers = {name: _header(name) for name in _names(logs)}
-    chosen = {name: log for name, log in headers.items() if _metadata(log).get("benchmark") == "bfcl"}
-    if not chosen:
-        raise ConfigurationError(f"No BFCL logs in {', '.join(map(str, logs))}")
-    broken = [f"{name} ({log.status})" for name, log in chosen.items() if log.status != "success"]
-    if broken and not partial:
-        raise ConfigurationError(
-            f"The run is not over, or did not end well: {', '.join(broken)}. Finish it (inspect eval-retry), "
-            "or export what there is: --partial"
-        )
+    chosen = ended_logs(logs, "bfcl", "BFCL", partial)
     for name, log in chosen.items():
         _require_same_data(name, log)
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for name, log in chosen.items():
-        parts[_settings(log) if SHARDS in _metadata(log) else name].append(name)
+        parts[_settings(log) if SHARDS in metadata_of(log) else name].append(name)
     return [_Run(tuple(names), chosen[names[0]]) for names in parts.values()]
 
 
-def _header(name: str) -> EvalLog:
-    try:
-        return read_eval_log(name, header_only=True)
-    except Exception as ex:  # other software's files, damaged in any way
-        raise ConfigurationError(f"Can't read {name}: {one_line(ex)[:200]}. Name the logs to export") from ex
-
-
-def _names(logs: Sequence[Path]) -> list[str]:
-    found: list[str] = []
-    for path in logs:
-        if not path.exists():
-            raise ConfigurationError(f"No such log or folder: {path}")
-        found += [info.name for info in list_eval_logs(str(path.resolve()))] if path.is_dir() else [str(path)]
-    return list(dict.fromkeys(found))
-
-
 def _require_same_data(name: str, log: EvalLog) -> None:
-    version = _metadata(log).get("bfcl_eval_version")
+    version = metadata_of(log).get("bfcl_eval_version")
     if version != engine.BFCL_EVAL_VERSION:
         raise ConfigurationError(
             f"{name} was played on the data of bfcl-eval {version}; its verdicts hold for that version only, "
@@ -173,7 +135,9 @@ def _require_same_data(name: str, log: EvalLog) -> None:
 def _settings(log: EvalLog) -> str:
     """What the parts of one run have in common."""
     steps = [(step.solver, step.params) for step in log.plan.steps]
-    return repr((log.eval.model, log.eval.model_roles, _metadata(log), steps, log.eval.model_generate_config))
+    return repr(
+        (log.eval.model, log.eval.model_roles, metadata_of(log), steps, log.eval.model_generate_config)
+    )
 
 
 def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
@@ -195,7 +159,7 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
         changed += [entry.id] if result != written else []
         lines[entry.category][entry.index] = json.dumps({"id": entry.id, "result": result}) + "\n"
     folder = output / model.folder
-    _make(folder, {"run": run.title, "eval_ids": _eval_id(run), "epoch": epoch})
+    make_folder(folder, {"run": run.title, "eval_ids": _eval_id(run), "epoch": epoch})
     for category, found in lines.items():
         _write(folder / result_file(category), [found[index] for index in sorted(found)])
     entries = sum(map(len, lines.values()))
@@ -208,9 +172,7 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
 def _samples(run: _Run, epoch: int) -> Iterator[EvalSample]:
     for name in run.names:
         there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.epoch == epoch]
-        for start in range(0, len(there), _AT_ONCE):
-            chunk = there[start : start + _AT_ONCE]
-            yield from read_eval_log_samples_by_id(name, chunk, exclude_fields=_LARGE)
+        yield from samples_of(name, there, _LARGE)
 
 
 def _unscored(sample: EvalSample) -> str | None:
@@ -228,23 +190,6 @@ def _unscored(sample: EvalSample) -> str | None:
 
 def _eval_id(run: _Run) -> list[str]:
     return sorted(read_eval_log(name, header_only=True).eval.eval_id for name in run.names)
-
-
-def _make(folder: Path, origin: dict[str, Any]) -> None:
-    """Make a model's folder anew, unless another run has it."""
-    if folder.exists():
-        try:
-            found = json.loads((folder / ORIGIN).read_bytes())
-        except (OSError, ValueError):
-            found = None
-        if found != origin:
-            raise ConfigurationError(
-                f"{folder} exists and does not hold epoch {origin['epoch']} of this run. "
-                "Remove it, or write elsewhere: -o"
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / ORIGIN).write_text(json.dumps(origin) + "\n", encoding="utf-8")
 
 
 def _write(file: Path, lines: Sequence[str]) -> None:

@@ -8,18 +8,14 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
+
+from kate_eval.terminal import say
 
 if TYPE_CHECKING:
     from kate_eval.endpoints.serve.deployment import Deployment
     from kate_eval.endpoints.serve.server import Server
 
-console = Console()
 WATCH_SECONDS = 1.0
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @click.command()
@@ -79,11 +75,11 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with serving(options, _say) as deployment:
+        with serving(options, say) as deployment:
             _announce(deployment, host)
             code = _watch(deployment)
     except KeyboardInterrupt:
-        _say("Stopped.")
+        say("Stopped.")
         code = 0
     sys.exit(code)
 
@@ -96,11 +92,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _announce(deployment: "Deployment", host: str) -> None:
     urls = ",".join(deployment.base_urls)
-    _say(f"\nReady: {deployment.model} at {urls}. Ctrl-C ends it.")
+    say(f"\nReady: {deployment.model} at {urls}. Ctrl-C ends it.")
     if host in ("0.0.0.0", "::"):
-        _say("From other machines: the same with this machine's name.")
+        say("From other machines: the same with this machine's name.")
     for name in (deployment.model, *deployment.adapters):
-        _say(f"  inspect eval kate_eval/bfcl --solver kate --model kate/{name} --model-base-url {urls}")
+        say(f"  inspect eval kate_eval/bfcl --solver kate --model kate/{name} --model-base-url {urls}")
 
 
 def _watch(deployment: "Deployment") -> int:
@@ -113,8 +109,8 @@ def _watch(deployment: "Deployment") -> int:
     while known:
         for server in [server for server in known if server.code is not None]:
             known.remove(server)
-            _say(server.obituary())
-            _say(
+            say(server.obituary())
+            say(
                 f"{len(known)} of {len(deployment.servers)} servers go on." if known else "No server is left."
             )
         time.sleep(WATCH_SECONDS if known else 0)

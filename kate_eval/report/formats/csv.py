@@ -26,13 +26,13 @@ def table_csv(table: Table) -> str:
     return csv_text([head, *(_line(table, row, {column.key for column in spread}) for row in table.rows)])
 
 
-_ROW = ("id", "kind", "model", "solver", "settings")
+_ROW = ("id", "kind", "model", "solver", "settings", "name")
 _CELL = ("low", "high", "n")
 
 
 def _row(row: Row) -> list[Field]:
     told = ", ".join(f"{name}={value}" for name, value in row.settings.items())
-    return [row.id, row.kind, row.model, row.solver, told]
+    return [row.id, row.kind, row.model, row.solver, told, row.name or None]
 
 
 def _line(table: Table, row: Row, spread: set[str]) -> list[Field]:

@@ -10,6 +10,10 @@ from kate_eval.report.formats.views import View, views
 
 _ENTITY, _TAG = re.compile(r"&(?=#?\w+;)"), re.compile(r"<(?=[a-zA-Z/!?])")
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
+_EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+"""Underscores that may begin or end emphasis; within a word (multi_turn_base) they are text."""
+_ADDRESS = re.compile(r"(?<=\w):(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
+"""What GitHub knows a bare address by; an escaped mark breaks it and is shown as it is."""
 
 
 def markdown(document: Document) -> str:
@@ -33,8 +37,10 @@ def write_markdown(document: Document, file: Path) -> None:
 
 
 def escaped(text: str) -> str:
-    """A text of which nothing is markup, neither Markdown's nor HTML's."""
-    return _SPECIAL.sub(r"\\\1", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text)))
+    """A text of which nothing is markup, neither Markdown's nor HTML's, nor a link."""
+    plain = _SPECIAL.sub(r"\\\1", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text)))
+    words = _EMPHASIS.sub(lambda found: "\\_" * len(found.group()), plain)
+    return _ADDRESS.sub(lambda found: f"\\{found.group()}", words)
 
 
 def _table(view: View) -> str:

@@ -1,7 +1,7 @@
 """A table as people read it: several narrow ones, since a leaderboard has more columns than a page."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kate_eval.report.document import Cell, Column, Document, Group, Row, Table
 from kate_eval.report.formats.figures import UNKNOWN, difference, figure, line, p_value, points
@@ -58,7 +58,7 @@ def _views(table: Table) -> Iterator[View]:
     if table.role == "leaderboard":
         yield from _leaderboard(table)
     elif table.role in ("overview", "published"):
-        parts = [_MODEL, _SOLVER, *(_part(c, interval=True) for c in table.columns), _NOTES]
+        parts = [*_who(table), *(_part(c, interval=True) for c in table.columns), _NOTES]
         yield View(table.title, parts, table.rows, table.note)
     else:
         by = Part(_PARTS[table.role], lambda row: line(row.part or UNKNOWN), text=True)
@@ -67,7 +67,9 @@ def _views(table: Table) -> Iterator[View]:
 
 
 _MODEL = Part("Model", lambda row: line(row.model), text=True)
-_RUN = Part("Run", lambda row: line(row.label), text=True)
+_NAME = Part("Name", lambda row: line(row.name) or UNKNOWN, text=True)
+"""For tables in which a row has one: the label of its cell in a grid."""
+_RUN = Part("Run", lambda row: line(row.title), text=True)
 _PARTS = {"strata": "Nearest item", "learning": "Positions"}
 """Role of a table -> what its rows are parts by."""
 _DIFFERENCE = Part("vs baseline", lambda row: difference(row.paired))
@@ -80,6 +82,13 @@ def _solver(row: Row) -> str:
 
 _SOLVER = Part("Solver", _solver, text=True)
 _NOTES = Part("Notes", lambda row: line("; ".join(flag.text for flag in row.flags)) or UNKNOWN, text=True)
+
+
+def _who(table: Table) -> list[Part]:
+    """Whose row it is; names alone where there is little room and every row has one."""
+    if not any(row.name for row in table.rows):
+        return [_MODEL, _SOLVER]
+    return [_MODEL, _NAME, replace(_SOLVER, needed=not all(row.name for row in table.rows))]
 
 
 def _part(column: Column, interval: bool = False, needed: bool = True) -> Part:
@@ -114,7 +123,7 @@ def _leaderboard(table: Table) -> Iterator[View]:
         yield View(f"{table.title}: cost and latency", parts, table.rows, _legend(costs))
     compared = [row for row in table.rows if row.paired]
     if compared:
-        labels = {row.id: row.label for row in table.rows}
+        labels = {row.id: row.title for row in table.rows}
         yield View(f"{table.title}: paired differences", _paired(labels), compared, screen=False)
     scores = [*_of(table, "score"), *_of(table, "category")]
     for what, columns, interval in (
@@ -137,8 +146,7 @@ def _main(table: Table) -> list[Part]:
     first, *others = _of(table, "score")
     brief = {"requests", "tokens"}
     return [
-        _MODEL,
-        _SOLVER,
+        *_who(table),
         _part(first, interval=True),
         _n(table),
         *(_part(column, needed=False) for column in others),
@@ -168,8 +176,8 @@ def _paired(labels: dict[str, str]) -> list[Part]:
         Part("Entries", lambda r: str(r.paired.n) if r.paired else UNKNOWN),
         Part("Difference", lambda r: points(r.paired.difference, True) if r.paired else UNKNOWN),
         Part("95% interval", interval),
-        Part("p", lambda r: _bare(r.paired.p if r.paired else None)),
         Part("p (Holm)", lambda r: _bare(r.paired.p_holm if r.paired else None)),
+        Part("p, unadjusted", lambda r: _bare(r.paired.p if r.paired else None)),
         Part("Detectable", _detectable),
     ]
 

@@ -14,11 +14,11 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import ModelOutput
 
 from kate_eval.bfcl.data import load_category
-from kate_eval.bfcl.interchange.export import ORIGIN
 from kate_eval.bfcl.interchange.mend import mended
 from kate_eval.bfcl.interchange.score import score_results
 from kate_eval.cli import main
 from kate_eval.episode import OUTCOME_KEY
+from kate_eval.logs import ORIGIN
 from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, output

@@ -3,11 +3,13 @@
 import csv
 import re
 from io import StringIO
+from typing import Any, cast
 
 import pytest
 from hypothesis import example as tried
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from kate_eval.report.document import Document, Flag, Row
@@ -34,6 +36,10 @@ NAMES = (
     "{unbalanced",
     "-1+2",
     "&lt;b&gt;",
+    "__x__ _y_ a_b_c_ (_z_)",
+    "*x* **y**",
+    "`code` and ``more``",
+    "https://example.com/a_b HTTP://x.example www.example.com <https://e.example> a@b.example",
 )
 
 
@@ -70,6 +76,29 @@ def test_markdown_has_neither_markup_nor_further_cells(name: str) -> None:
     assert len(rules) > 5
     for start, end in zip(rules, [*(n - 1 for n in rules[1:]), len(rows)], strict=True):
         assert {bars[n] for n in range(start - 1, end)} == {bars[start]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markdown_shows_names_as_they_are(name: str) -> None:
+    """As GitHub's renderer would: tables, strikethrough and bare addresses are markup too."""
+    reader = MarkdownIt("commonmark", {"linkify": True}).enable(["table", "strikethrough", "linkify"])
+    linkify = cast(Any, reader.linkify)
+    linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # GitHub links no bare "example.com"
+    escape = markdown_format.escaped(line(name))
+    assert "www." not in escape and not re.search(r"[\w]://", escape)
+    for text in (escape, f"| a |\n| - |\n| {escape} |"):
+        [inline] = [token for token in reader.parse(text) if token.type == "inline"][-1:]
+        assert {token.type for token in inline.children or ()} <= {"text"}
+        assert "".join(token.content for token in inline.children or ()) == line(name)
+
+
+@given(st.text(alphabet="_*`~[]()<>&|\\\\:/.w a!1#", max_size=30))
+def test_no_text_is_markup(text: str) -> None:
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    plain = line(text)
+    [inline] = [t for t in reader.parse(f"x {markdown_format.escaped(plain)}") if t.type == "inline"]
+    assert "".join(token.content for token in inline.children or ()) == f"x {plain}".strip()
+    assert {token.type for token in inline.children or ()} <= {"text"}
 
 
 @pytest.mark.parametrize("name", NAMES)

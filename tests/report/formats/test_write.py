@@ -72,6 +72,7 @@ def test_markdown_says_what_was_left_out_and_what_it_is_compared_with() -> None:
     text = markdown(example())
     assert "## Left out" in text and "compared with: baseline" in text and "kate-eval 0.1.0" in text
     assert "| +6.2 [+3.1, +9.3] p<0.001 |" in text
+    assert "| Difference | 95% interval | p (Holm) | p, unadjusted |" in text
     assert "| 34.0 [29.0, 39.0] | 400 |" in text
 
 

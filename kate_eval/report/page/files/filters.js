@@ -17,7 +17,7 @@ const CHOICES = {
 function passes(row, table, filters) {
   const chosen = Object.entries(CHOICES).every(([name, choice]) => !filters[name] || choice.of(row, table).includes(filters[name]));
   const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = [row.label, row.solver, row.model, ...settings(row), ...row.flags.map((flag) => flag.text)].join(" ").toLowerCase();
+  const text = [row.label, row.name, row.solver, row.model, ...settings(row), ...row.flags.map((flag) => flag.text)].join(" ").toLowerCase();
   return chosen && words.every((word) => text.includes(word));
 }
 

@@ -4,8 +4,8 @@
 function leading(table) {
   const columns = [
     {
-      key: "@solver", label: "Solver", header: true, help: "Solver, and the settings that differ from the defaults.",
-      value: (row) => [row.solver, ...settings(row)].join(" "), cell: solverCell,
+      key: "@solver", label: "Solver", header: true, help: "The name of its cell in a grid; solver, and the settings that differ from the defaults.",
+      value: (row) => [row.name, row.solver, ...settings(row)].filter(Boolean).join(" "), cell: solverCell,
     },
     { key: "@model", label: "Model", value: (row) => row.model, cell: (row) => [row.model] },
   ];
@@ -43,8 +43,8 @@ function own(column) {
 
 const DIFFERENCE = {
   key: "@paired", label: "vs baseline", numeric: true,
-  help: "Difference in points to the baseline on the entries that both have, with its 95% interval, its p-value, "
-    + "and the p-value corrected by Holm for all comparisons of the table.",
+  help: "Difference in points to the baseline on the entries that both have, with its 95% interval, and "
+    + "the p-value, corrected by Holm for all comparisons of the table.",
   value: (row) => row.paired?.difference ?? null, cell: pairedCell,
 };
 
@@ -65,7 +65,8 @@ function settings(row) {
 
 function solverCell(row) {
   const told = settings(row);
-  return [row.solver, told.length ? element("span", { class: "more" }, told.join(", ")) : null];
+  const more = [...(row.name ? [row.solver] : []), ...told].join(", ");
+  return [row.name || row.solver, more ? element("span", { class: "more" }, more) : null];
 }
 
 function valueCell(value, column) {
@@ -83,9 +84,9 @@ function pairedCell(row) {
   if (!paired) return [NONE];
   const { low, high, p, p_holm: holm, n, detectable } = paired;
   const interval = low === null || high === null ? null : `[${signed(low)}, ${signed(high)}]`;
-  const corrected = holm === null || holm === p ? "" : `, Holm ${probability(holm)}`;
-  const title = `${n} entries in both` + (detectable === null ? "" : `; a difference of ${fixed(100 * detectable, 1)} points would have shown with 80% power`);
-  const lines = interval === null && p === null ? ["no spread"] : [interval, probability(p) + corrected].filter(Boolean);
+  const alone = p === null ? "" : `; unadjusted ${probability(p)}`;
+  const title = `${n} entries in both${alone}` + (detectable === null ? "" : `; a difference of ${fixed(100 * detectable, 1)} points would have shown with 80% power`);
+  const lines = interval === null && p === null ? ["no spread"] : [interval, probability(holm)].filter(Boolean);
   return [signed(paired.difference), ...lines.map((line) => element("span", { class: "more", title }, line))];
 }
 

@@ -11,7 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 from kate_eval.report.document import Document
 from kate_eval.report.formats.figures import figure
-from tests.report.example import HOSTILE, example, row
+from tests.report.example import HOSTILE, PAIRED, example, row
 from tests.report.page.browser.conftest import DESKTOP, PHONE, Browser, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -87,6 +87,18 @@ def test_numbers_are_those_of_the_other_formats(browser: Browser, pages: Path) -
             shown = browser.texts(f"{TABLE} tbody tr > :nth-child({place})")
             wanted = [figure(column, found.cells.get(column.key)) for found in rows]
             assert shown == wanted
+
+
+def test_the_p_value_is_holm_s_and_the_unadjusted_one_is_a_title(browser: Browser, pages: Path) -> None:
+    [first, *others] = example().tables
+    paired = PAIRED.model_copy(update={"p": 0.02, "p_holm": 0.04})
+    rows = (first.rows[0], first.rows[1].model_copy(update={"paired": paired}))
+    document = example().model_copy(update={"tables": (first.model_copy(update={"rows": rows}), *others)})
+    browser.open(written(document, pages / "holm.html"))
+    lines = "[...document.querySelectorAll(arguments[0])].map((line) => [line.textContent, line.title])"
+    told = browser.js(lines, f"{TABLE} tbody td.number .more[title*=both]")
+    assert [text for text, _ in told] == ["[+3.1, +9.3]", "p=0.040"]
+    assert all("398 entries in both; unadjusted p=0.020" in title for _, title in told)
 
 
 def test_numbers_in_names_sort_as_numbers_and_the_keyboard_does_it_all(browser: Browser, url: str) -> None:

@@ -1,0 +1,123 @@
+"""Logs of runs: which to export, and the folder for it; their samples, read in chunks."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample,
+    read_eval_log_samples_by_id,
+)
+
+from kate_eval.errors import ConfigurationError, one_line
+
+SHARDS = "shards"
+"""Metadata of a log that is one part of a run (examples/scale/shard.py): how many parts there are."""
+ORIGIN = "kate.json"
+"""File of a folder that was exported which says which run it holds."""
+
+_AT_ONCE = 50
+"""Samples; each reading finds its way in the log's directory anew, which takes longer than a sample."""
+
+
+def samples_of(
+    name: str, wanted: Sequence[tuple[str | int, int]], left_out: set[str], resolve: bool = False
+) -> Iterator[EvalSample]:
+    """Samples of a log, in the order wanted; where one is damaged, what comes before it is read.
+
+    Args:
+        name: of the log's file.
+        wanted: id and epoch of each.
+        left_out: fields that are not read.
+        resolve: put long texts back where they stood.
+    """
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        try:
+            found = read_eval_log_samples_by_id(
+                name, chunk, resolve_attachments=resolve, exclude_fields=left_out
+            )
+        except Exception:  # other software's files: the sample that is at fault says it below
+            for place, epoch in chunk:
+                yield read_eval_log_sample(
+                    name, place, epoch, resolve_attachments=resolve, exclude_fields=left_out
+                )
+        else:
+            yield from found
+
+
+def metadata_of(log: EvalLog) -> dict[str, Any]:
+    """What its task says of itself; {} of another task."""
+    return log.eval.metadata or {}
+
+
+def ended_logs(places: Sequence[Path], benchmark: str, title: str, partial: bool) -> dict[str, EvalLog]:
+    """The headers of a benchmark's logs by their files.
+
+    Args:
+        places: log files, or folders of them.
+        benchmark: as the task's metadata names it.
+        title: as people name it.
+        partial: take logs of runs that did not end well, too.
+
+    Raises:
+        ConfigurationError: there is no such log, one can't be read, or its run was not over.
+    """
+    headers = {name: _header(name) for name in _names(places)}
+    chosen = {name: log for name, log in headers.items() if metadata_of(log).get("benchmark") == benchmark}
+    if not chosen:
+        raise ConfigurationError(f"No {title} logs in {', '.join(map(str, places))}")
+    broken = [f"{name} ({log.status})" for name, log in chosen.items() if log.status != "success"]
+    if broken and not partial:
+        raise ConfigurationError(
+            f"The run is not over, or did not end well: {', '.join(broken)}. Finish it (inspect eval-retry), "
+            "or export what there is: --partial"
+        )
+    return chosen
+
+
+def _names(places: Sequence[Path]) -> list[str]:
+    found: list[str] = []
+    for path in places:
+        if not path.exists():
+            raise ConfigurationError(f"No such log or folder: {path}")
+        found += [info.name for info in list_eval_logs(str(path.resolve()))] if path.is_dir() else [str(path)]
+    return list(dict.fromkeys(found))
+
+
+def _header(name: str) -> EvalLog:
+    try:
+        return read_eval_log(name, header_only=True)
+    except Exception as ex:  # other software's files, damaged in any way
+        raise ConfigurationError(f"Can't read {name}: {one_line(ex)[:200]}. Name the logs to export") from ex
+
+
+def make_folder(folder: Path, origin: Mapping[str, Any]) -> None:
+    """Make a run's folder anew.
+
+    Args:
+        folder: that the run's export is written to.
+        origin: which run and epoch it holds.
+
+    Raises:
+        ConfigurationError: another run has it, or something else.
+    """
+    if folder.exists():
+        try:
+            found = json.loads((folder / ORIGIN).read_bytes())
+        except (OSError, ValueError):
+            found = None
+        if found != origin:
+            raise ConfigurationError(
+                f"{folder} exists and does not hold epoch {origin['epoch']} of this run. "
+                "Remove it, or write elsewhere: -o"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / ORIGIN).write_text(json.dumps(origin) + "\n", encoding="utf-8")
