@@ -160,7 +160,8 @@ def _text(
         f"exactly gold's calls (GRPO's reward here), given gold's steps before them: "
         f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half "
         f"({len(steps['sampled'])} of {scenarios['sampled']} where several were drawn), "
-        f"{len(steps['training'])} of {scenarios['training']} of the training half. Sampled is the mean of "
+        f"{len(steps['training'])} of the {scenarios['training']} scenarios of the training half that GRPO "
+        "plays. Sampled is the mean of "
         f"{size['candidates']} at temperature 1. It says that the parts work together, and nothing about "
         "real models.",
         "",

@@ -9,9 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import product, repeat
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -30,20 +30,20 @@ class Size:
     seeds: int
     base_steps: int
     sft_epochs: float
+    rl_entries: int
+    """Entries of the training half that GRPO plays, again and again: few, so that some steps suffice."""
     rl_steps: int
     test_steps: int
     """Steps of the test half that are asked greedily, spread over it."""
     sampled_steps: int
     """Steps of the test half that several answers are drawn for."""
-    train_steps: int
-    """Steps of the training half, likewise: as GRPO samples them."""
     candidates: int
     rescored: int
     """Test entries of each category that are played whole."""
 
 
-QUICK = Size(1, 600, 2.0, 15, 300, 100, 60, 8, 1)
-FULL = Size(3, 1000, 3.0, 40, 559, 200, 100, 8, 5)
+QUICK = Size(1, 450, 2.0, 3, 20, 200, 80, 8, 1)
+FULL = Size(3, 600, 3.0, 8, 80, 559, 200, 8, 5)
 ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
 EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
 SFT = {
@@ -56,7 +56,8 @@ SFT = {
 }
 GRPO = {
     "reward": "step_exact",
-    "learning_rate": 1e-4,
+    "learning_rate": 3e-4,
+    "epochs": 1000,
     "prompts": 8,
     "generations": 8,
     "batch_size": 8,
@@ -83,10 +84,11 @@ def kate(*arguments: str) -> None:
     subprocess.run([KATE, *arguments], check=True)
 
 
-def make_rows(out: Path) -> None:
-    """The training half with knowledge; the test half with and without: the training half's, too."""
+def make_rows(out: Path, rl_entries: int) -> None:
+    """The training half with knowledge, and GRPO's part of it; the test half with the same bank and without."""
     for name, told in {
         "rows": ("--split", "train", *ROWS),
+        "rl-rows": ("--split", "train", *ROWS, "--held-out", "0", "--limit", str(rl_entries)),
         "test-knowledge": ("--split", "test", "--allow-leakage", *ROWS, *EVERY),
         "test-plain": ("--split", "test", "--allow-leakage", *ROWS[:2], "--held-out", "0"),
     }.items():
@@ -99,21 +101,31 @@ def train(name: str, out: Path, base: Path, parameters: dict[str, Any]) -> Path:
     folder = out / name
     config = out / f"{name}.json"
     config.write_text(json.dumps(parameters))
-    trainer = "grpo" if name == "rl" else "sft"
-    rows = out.parent / "rows"
-    kate(
-        "train", trainer, "--rows", str(rows), "--base", str(base), "-o", str(folder), "--config", str(config)
-    )
+    trainer, rows = ("grpo", "rl-rows") if name == "rl" else ("sft", "rows")
+    told = ("--rows", str(out.parent / rows), "--base", str(base), "-o", str(folder), "--config", str(config))
+    kate("train", trainer, *told)
     return folder
 
 
+def ask(
+    checkpoint: Path, asked: dict[str, dict[str, Row]], candidates: int, seed: int
+) -> dict[str, dict[str, Any]]:
+    """What a checkpoint answers: its name and the prompts' -> right answers."""
+    found: dict[str, dict[str, Any]] = {}
+    for shown, rows in asked.items():
+        say(f"Asking {checkpoint.name} for {len(rows)} steps, {shown}")
+        many = candidates if shown in ("sampled", "training") else 1
+        found[f"{checkpoint.name}, {shown}"] = measured(answer(checkpoint, list(rows.values()), many, seed))
+    return found
+
+
 def steps_of(out: Path, size: Size) -> dict[str, dict[str, Row]]:
-    """What is asked: the test half with knowledge and without, and the training half's own rows."""
+    """What is asked: the test half with knowledge and without, and what GRPO plays."""
     return {
         "knowledge": chosen_steps(out / "test-knowledge", size.test_steps),
         "plain": chosen_steps(out / "test-plain", size.test_steps),
         "sampled": chosen_steps(out / "test-knowledge", size.sampled_steps),
-        "training": chosen_steps(out / "rows", size.train_steps),
+        "training": chosen_steps(out / "rl-rows", size.test_steps),
     }
 
 
@@ -134,17 +146,14 @@ def run_seed(out: Path, seed: int, size: Size) -> Seed:
         return Seed.read(known)
     learnt = load_rows(out / "rows").train
     described = make_base(learnt, folder / "base", size.base_steps, seed, say)
-    sft = train("sft", folder, folder / "base", SFT | {"epochs": size.sft_epochs, "seed": seed})
-    rl = train("rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
-    answers: dict[str, dict[str, Any]] = {}
     asked = steps_of(out, size)
-    for checkpoint, shown in product((sft, rl), asked):
-        if (checkpoint, shown) == (rl, "plain"):
-            continue  # no claim needs it
-        say(f"Asking {checkpoint.name} for {len(asked[shown])} steps, {shown}")
-        candidates = size.candidates if shown in ("sampled", "training") else 1
-        found = answer(checkpoint, list(asked[shown].values()), candidates, seed)
-        answers[f"{checkpoint.name}, {shown}"] = measured(found)
+    sft = train("sft", folder, folder / "base", SFT | {"epochs": size.sft_epochs, "seed": seed})
+    with ThreadPoolExecutor(1) as beside:
+        learning = beside.submit(train, "rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
+        answers = ask(sft, asked, size.candidates, seed)
+        rl = learning.result()
+    del asked["plain"]  # no claim needs it
+    answers |= ask(rl, asked, size.candidates, seed)
     result = Seed(seed, described, curves(sft), curves(rl), answers)
     known.write_text(json.dumps(asdict(result)))
     return result
@@ -196,7 +205,7 @@ def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -
     out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    make_rows(out)
+    make_rows(out, size.rl_entries)
     # One thread each: so small a model gains little from a second.
     with ProcessPoolExecutor(min(size.seeds, os.cpu_count() or 1), get_context("spawn")) as pool:
         seeds = list(pool.map(run_seed, repeat(out), range(size.seeds), repeat(size)))

@@ -17,10 +17,10 @@ SMALLEST = Size(
     seeds=1,
     base_steps=30,
     sft_epochs=0.1,
+    rl_entries=2,
     rl_steps=2,
     test_steps=12,
     sampled_steps=6,
-    train_steps=6,
     candidates=4,
     rescored=1,
 )
