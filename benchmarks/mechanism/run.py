@@ -85,7 +85,7 @@ def kate(*arguments: str) -> None:
 
 
 def make_rows(out: Path, rl_entries: int) -> None:
-    """The training half with knowledge, and GRPO's part of it; the test half with the same bank and without."""
+    """The training half with knowledge, and the part GRPO plays; the test half with that bank and without."""
     for name, told in {
         "rows": ("--split", "train", *ROWS),
         "rl-rows": ("--split", "train", *ROWS, "--held-out", "0", "--limit", str(rl_entries)),
