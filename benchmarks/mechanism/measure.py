@@ -13,6 +13,7 @@ from kate_eval.stats import Estimate, Observed, paired_difference, weighted_mean
 from kate_eval.trainers.base_model import load_renderer
 from kate_eval.trainers.rollout.reading import read_answer
 from kate_eval.trainers.row import Row
+from mechanism.base import THREADS
 
 ANSWER_TOKENS = 64
 BATCH = 16
@@ -56,7 +57,7 @@ def answer(checkpoint: Path, rows: Sequence[Row], candidates: int, seed: int) ->
     import torch
     import transformers
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     torch.manual_seed(seed)
     renderer = load_renderer(str(checkpoint))
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint).eval()
@@ -104,20 +105,20 @@ def keys(row: Row, text: str) -> Keys:
     return tuple(Call(call.function, call.arguments).key for call in message.tool_calls or ())
 
 
-def accuracy(values: dict[str, float], rows: dict[str, Row]) -> Estimate:
-    """The mean over steps, its error clustered by scenario.
+def accuracy(values: dict[str, float], clusters: dict[str, str]) -> Estimate:
+    """The mean over steps.
 
     Args:
-        values: row's id -> share of right answers.
-        rows: by id.
+        values: step -> share of right answers.
+        clusters: step -> what it is correlated within.
     """
-    return weighted_mean(_observed(values, rows).values(), {GROUP: 1.0})
+    return weighted_mean(_observed(values, clusters).values(), {GROUP: 1.0})
 
 
-def difference(first: dict[str, float], second: dict[str, float], rows: dict[str, Row]) -> Estimate:
+def difference(first: dict[str, float], second: dict[str, float], clusters: dict[str, str]) -> Estimate:
     """The mean of first minus second over the same steps, likewise."""
-    return paired_difference(_observed(first, rows), _observed(second, rows), {GROUP: 1.0})
+    return paired_difference(_observed(first, clusters), _observed(second, clusters), {GROUP: 1.0})
 
 
-def _observed(values: dict[str, float], rows: dict[str, Row]) -> dict[str, Observed]:
-    return {key: Observed(value, GROUP, rows[key].cluster, key) for key, value in values.items()}
+def _observed(values: dict[str, float], clusters: dict[str, str]) -> dict[str, Observed]:
+    return {key: Observed(value, GROUP, clusters[key], key) for key, value in values.items()}

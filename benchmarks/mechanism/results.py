@@ -21,8 +21,8 @@ Values = dict[str, float]
 """Step of the test half -> share of right answers."""
 Kind = tuple[str, str]
 """Checkpoint and its prompts; one answer or a vote."""
-Steps = dict[str, dict[str, Row]]
-"""Knowledge, plain, sampled, training -> the steps that were asked, by place."""
+Steps = dict[str, dict[str, str]]
+"""Knowledge, plain, sampled, training -> step -> what it is correlated within."""
 SFT, PLAIN, GRPO = ("sft, knowledge", "one"), ("sft, plain", "one"), ("rl, knowledge", "one")
 SFT_SAMPLED, GRPO_SAMPLED = ("sft, sampled", "one"), ("rl, sampled", "one")
 SFT_VOTED, GRPO_VOTED = ("sft, sampled", "voted"), ("rl, sampled", "voted")
@@ -44,6 +44,14 @@ class Seed:
     def read(cls, file: Path) -> "Seed":
         """From a file."""
         return cls(**json.loads(file.read_text()))
+
+
+def clusters(asked: dict[str, dict[str, Row]]) -> Steps:
+    """What steps are correlated within: their scenario; steps that were learnt from are no sample of any."""
+    return {
+        name: {place: place if name == "training" else row.cluster for place, row in rows.items()}
+        for name, rows in asked.items()
+    }
 
 
 def measured(found: Sequence[Answered]) -> dict[str, Values]:
@@ -89,13 +97,13 @@ def _pooled(seeds: Sequence[Seed], kind: Kind) -> Values:
     return {place: fmean(values[place] for values in found) for place in found[0]}
 
 
-def _rows(steps: Steps, kind: Kind) -> dict[str, Row]:
+def _clusters(steps: Steps, kind: Kind) -> dict[str, str]:
     return steps[kind[0].partition(", ")[2]]
 
 
 def _pair(text: str, seeds: Sequence[Seed], steps: Steps, first: Kind, second: Kind) -> Claim:
-    before, after, rows = _pooled(seeds, first), _pooled(seeds, second), _rows(steps, second)
-    change = difference(after, before, rows)
+    before, after, clusters = _pooled(seeds, first), _pooled(seeds, second), _clusters(steps, second)
+    change = difference(after, before, clusters)
     low, high = change.interval()
     each = [
         fmean(s.answers[second[0]][second[1]].values()) - fmean(s.answers[first[0]][first[1]].values())
@@ -104,7 +112,9 @@ def _pair(text: str, seeds: Sequence[Seed], steps: Steps, first: Kind, second: K
     spread = f"; by seed {', '.join(f'{100 * one:+.1f}' for one in each)}" if len(seeds) > 1 else ""
     told = f"{100 * change.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] p={change.p_value():.3f}{spread}"
     came_out = True if low > 0 else False if high < 0 else None
-    return Claim(text, _percent(accuracy(before, rows)), _percent(accuracy(after, rows)), told, came_out)
+    return Claim(
+        text, _percent(accuracy(before, clusters)), _percent(accuracy(after, clusters)), told, came_out
+    )
 
 
 def _percent(found: Estimate) -> str:
@@ -150,7 +160,7 @@ def _text(
     seeds: Sequence[Seed], steps: Steps, found: Sequence[Claim], size: dict[str, Any], seconds: float
 ) -> list[str]:
     base = seeds[0].base
-    scenarios = {name: len({row.cluster for row in rows.values()}) for name, rows in steps.items()}
+    scenarios = {name: len(set(clusters.values())) for name, clusters in steps.items()}
     marks = {True: "yes", False: "**no**", None: "not decided"}
     lines = [
         f"# Mechanism check, {datetime.now(UTC).date().isoformat()}",
@@ -159,11 +169,10 @@ def _text(
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}, CPU. Percentages are single steps answered with "
         f"exactly gold's calls (GRPO's reward here), given gold's steps before them: "
         f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half "
-        f"({len(steps['sampled'])} of {scenarios['sampled']} where several were drawn), "
-        f"{len(steps['training'])} of the {scenarios['training']} scenarios of the training half that GRPO "
-        "plays. Sampled is the mean of "
-        f"{size['candidates']} at temperature 1. It says that the parts work together, and nothing about "
-        "real models.",
+        f"({len(steps['sampled'])} of {scenarios['sampled']} where several were drawn), and the "
+        f"{len(steps['training'])} of {size['rl_entries']} entries of the training half that GRPO plays "
+        f"again and again. Sampled is the mean of {size['candidates']} at temperature 1. It says that the parts work "
+        "together, and nothing about real models.",
         "",
         "| what should come out | before | after | difference | came out |",
         "|---|---|---|---|---|",
@@ -172,7 +181,9 @@ def _text(
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     lines += [
         "",
-        "Brackets are 95% intervals, clustered by scenario; differences are paired by step. "
+        "Brackets are 95% intervals; differences are paired by step. On the test half they are clustered by "
+        "scenario: it is a sample of tasks. On the training half they say how sure the answers to these very "
+        "steps are. Seeds are averaged step by step, not taken for a sample. "
         "Sizes: "
         + ", ".join(f"{name} {value}" for name, value in size.items())
         + f". {seconds / 60:.0f} minutes (but for what was there already), {platform.machine()}, {packages}.",
@@ -205,7 +216,7 @@ def draw(file: Path, seeds: Sequence[Seed], steps: Steps) -> None:
         "GRPO\nsampled": GRPO_SAMPLED,
         "GRPO\nvote": GRPO_VOTED,
     }
-    estimates = [accuracy(_pooled(seeds, kind), _rows(steps, kind)) for kind in kinds.values()]
+    estimates = [accuracy(_pooled(seeds, kind), _clusters(steps, kind)) for kind in kinds.values()]
     means = [100 * one.mean for one in estimates]
     ends = [one.proportion_interval() for one in estimates]
     errors = [

@@ -9,18 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from kate_eval.trainers.row import Row
 from kate_eval.trainers.rows.folder import load_rows
-from mechanism.base import make_base
+from mechanism.base import THREADS, make_base
 from mechanism.measure import answer
-from mechanism.results import Seed, measured, write_results
+from mechanism.results import Seed, clusters, measured, write_results
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class Size:
     """Test entries of each category that are played whole."""
 
 
-QUICK = Size(1, 450, 2.0, 3, 20, 200, 80, 8, 1)
-FULL = Size(3, 600, 3.0, 8, 80, 559, 200, 8, 5)
+QUICK = Size(1, 1000, 2.0, 3, 20, 559, 100, 8, 1)
+FULL = Size(3, 1000, 2.0, 6, 40, 559, 200, 8, 5)
 ROWS = ("--categories", "multi_turn_base", "--knowledge", "trajectory")
 EVERY = ("--dropout", "0", "--irrelevant", "0", "--held-out", "0")
 SFT = {
@@ -52,7 +49,7 @@ SFT = {
     "accumulation": 1,
     "max_length": 900,
     "exact_rows": 0,
-    "threads": 1,
+    "threads": THREADS,
 }
 GRPO = {
     "reward": "step_exact",
@@ -66,7 +63,7 @@ GRPO = {
     "context_tokens": 964,
     "sample_batch": 64,
     "eval_rows": 0,
-    "threads": 1,
+    "threads": THREADS,
 }
 
 
@@ -88,7 +85,7 @@ def make_rows(out: Path, rl_entries: int) -> None:
     """The training half with knowledge, and the part GRPO plays; the test half with that bank and without."""
     for name, told in {
         "rows": ("--split", "train", *ROWS),
-        "rl-rows": ("--split", "train", *ROWS, "--held-out", "0", "--limit", str(rl_entries)),
+        "rl-rows": ("--split", "train", *ROWS, *EVERY, "--limit", str(rl_entries)),
         "test-knowledge": ("--split", "test", "--allow-leakage", *ROWS, *EVERY),
         "test-plain": ("--split", "test", "--allow-leakage", *ROWS[:2], "--held-out", "0"),
     }.items():
@@ -148,10 +145,8 @@ def run_seed(out: Path, seed: int, size: Size) -> Seed:
     described = make_base(learnt, folder / "base", size.base_steps, seed, say)
     asked = steps_of(out, size)
     sft = train("sft", folder, folder / "base", SFT | {"epochs": size.sft_epochs, "seed": seed})
-    with ThreadPoolExecutor(1) as beside:
-        learning = beside.submit(train, "rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
-        answers = ask(sft, asked, size.candidates, seed)
-        rl = learning.result()
+    rl = train("rl", folder, sft, GRPO | {"max_steps": size.rl_steps, "seed": seed})
+    answers = ask(sft, asked, size.candidates, seed)
     del asked["plain"]  # no claim needs it
     answers |= ask(rl, asked, size.candidates, seed)
     result = Seed(seed, described, curves(sft), curves(rl), answers)
@@ -193,6 +188,14 @@ def free_port() -> int:
 SMALL = {"VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")}
 
 
+def require_size(file: Path, size: Size) -> None:
+    """Stop where the folder's results are of another size: they would be taken for this one's."""
+    told = {name: value for name, value in asdict(size).items() if name != "seeds"}
+    if file.is_file() and (before := json.loads(file.read_text())) != told:
+        sys.exit(f"{file.parent} was made with {before}, not {told}: choose another -o, or remove it")
+    file.write_text(json.dumps(told))
+
+
 def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -> None:
     """Do all of it.
 
@@ -204,12 +207,11 @@ def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -
     """
     out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
+    require_size(out / "size.json", size)
     began = time.monotonic()
     make_rows(out, size.rl_entries)
-    # One thread each: so small a model gains little from a second.
-    with ProcessPoolExecutor(min(size.seeds, os.cpu_count() or 1), get_context("spawn")) as pool:
-        seeds = list(pool.map(run_seed, repeat(out), range(size.seeds), repeat(size)))
+    seeds = [run_seed(out, seed, size) for seed in range(size.seeds)]
     if served:
         rescore(out, size, vllm)
-    write_results(out, seeds, steps_of(out, size), asdict(size), time.monotonic() - began)
+    write_results(out, seeds, clusters(steps_of(out, size)), asdict(size), time.monotonic() - began)
     say(f"Written: {out / 'README.md'}, {out / 'mechanism.png'}")

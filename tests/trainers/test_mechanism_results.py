@@ -1,30 +1,14 @@
 """The mechanism check's table: a claim came out, did not, or is not decided."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mechanism.results import Curve, Seed, claims, write_results
-
-from kate_eval.trainers.row import Row
+from mechanism.run import FULL, QUICK, require_size
 
 PLACES = [f"e{number}/0/0" for number in range(60)]
-STEPS = {
-    name: {
-        place: Row(
-            id=f"{place}/step",
-            benchmark="bfcl",
-            entry=place.split("/")[0],
-            cluster=place.split("/")[0],
-            turn=0,
-            step=0,
-            mode="fc",
-            messages=({"role": "user", "content": "Go."},),
-            completion={"role": "assistant", "content": "Done."},
-        )
-        for place in PLACES
-    }
-    for name in ("knowledge", "plain", "sampled", "training")
-}
+STEPS = {name: {place: place for place in PLACES} for name in ("knowledge", "plain", "sampled", "training")}
 FALLS: Curve = [(step, 3.0 - 0.05 * step + 0.01 * (step % 3)) for step in range(40)]
 RISES: Curve = [(step, -loss) for step, loss in FALLS]
 FLAT: Curve = [(step, 1.0 + (-1) ** step) for step in range(40)]
@@ -75,7 +59,15 @@ def test_the_reward_is_of_the_training_half() -> None:
 
 def test_the_table_says_each_seed_and_what_is_not_decided(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    size = {"candidates": 8}
+    size = {"candidates": 8, "rl_entries": 3}
     write_results(tmp_path, [seed(0), seed(1)], STEPS, size, 60.0)
     text = (tmp_path / "README.md").read_text()
     assert "2 seeds" in text and "by seed" in text and "not decided" in text and "60 steps of 60" in text
+
+
+def test_a_folder_of_another_size_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "size.json"
+    require_size(file, QUICK)
+    require_size(file, replace(QUICK, seeds=2))  # goes on with more seeds
+    with pytest.raises(SystemExit, match="choose another -o"):
+        require_size(file, FULL)
