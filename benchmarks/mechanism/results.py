@@ -171,8 +171,8 @@ def _text(
         f"{len(steps['knowledge'])} steps of {scenarios['knowledge']} scenarios of the test half "
         f"({len(steps['sampled'])} of {scenarios['sampled']} where several were drawn), and the "
         f"{len(steps['training'])} of {size['rl_entries']} entries of the training half that GRPO plays "
-        f"again and again. Sampled is the mean of {size['candidates']} at temperature 1. It says that the parts work "
-        "together, and nothing about real models.",
+        f"again and again. Sampled is the mean of {size['candidates']} at temperature 1. It says that the "
+        "parts work together, and nothing about real models.",
         "",
         "| what should come out | before | after | difference | came out |",
         "|---|---|---|---|---|",
