@@ -83,12 +83,21 @@ def check_base(base: str) -> None:
 def _is_path(base: str) -> bool:
     """Whether it can only be a folder: a hub name is NAME or OWNER/NAME, and no folder of checkpoints."""
     pathlike = base.startswith((".", "/", "~")) or base.endswith("/") or base.count("/") > 1
-    return pathlike or bool(_checkpoints(Path(base).parent))
+    return pathlike or ("/" in base and bool(_checkpoints(Path(base).parent)))
 
 
 def _checkpoints(folder: Path) -> list[str]:
     """Names of checkpoints of ours in a folder."""
-    return sorted(card.parent.name for card in folder.glob(f"*/{CARD}"))
+    return sorted(card.parent.name for card in folder.glob(f"*/{CARD}") if _is_checkpoint(card.parent))
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Rows and banks have a card, too."""
+    try:
+        load_card(folder)
+    except TrainingError:
+        return False
+    return True
 
 
 def _has_no_template(folder: Path) -> bool:

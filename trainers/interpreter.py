@@ -14,11 +14,12 @@ ASK_SECONDS = 60
 Wanted = Mapping[str, tuple[str, ...]]
 """Python or package -> how its version may begin."""
 _ASK = (
-    "import json, platform, importlib.metadata as m; "
-    "found = {d.metadata['Name'].lower(): d.version for d in m.distributions() if d.metadata['Name']}; "
+    "import json, platform, importlib.metadata as m; found = {}; "
+    "[found.setdefault(d.metadata['Name'].lower(), d.version) "
+    "for d in m.distributions() if d.metadata['Name']]; "
     "print(json.dumps({'python': platform.python_version(), **found}))"
 )
-"""Loads none of the packages."""
+"""Loads none of the packages. Of two versions the first on the path counts, as it does for an import."""
 _REMEDY = (
     f"Unset {VARIABLE} and run kate train setup, which makes an environment that can train, or name the "
     "Python of one with torch, TRL and kate-eval"

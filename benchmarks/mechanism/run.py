@@ -191,7 +191,8 @@ SMALL = {"VLLM_CPU_KVCACHE_SPACE": os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")
 def require_size(file: Path, size: Size) -> None:
     """Stop where the folder's results are of another size: they would be taken for this one's."""
     told = {name: value for name, value in asdict(size).items() if name != "seeds"}
-    if file.is_file() and (before := json.loads(file.read_text())) != told:
+    before = json.loads(file.read_text()) if file.is_file() else "sizes of an earlier version"
+    if before != told and (file.is_file() or any(file.parent.glob("seed-*"))):
         sys.exit(f"{file.parent} was made with {before}, not {told}: choose another -o, or remove it")
     file.write_text(json.dumps(told))
 

@@ -7,7 +7,7 @@ The engine knows no epochs: over several, an epoch of a scenario counts as one o
 minimum of means over epochs would count variants that pass in different epochs as a scenario that passes.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import cast
@@ -46,12 +46,19 @@ def completion(scored: Iterable[tuple[str, int, int, float]]) -> dict[str, float
     return {name: percent(values) for name, values in (("tgc", every), ("sgc", passed)) if values}
 
 
+def _epochs_unknown(scores: Sequence[SampleScore]) -> bool:
+    """Whether a task has several scores of which one doesn't say its epoch."""
+    silent = {item.sample_id for item in scores if EPOCH not in (item.score.metadata or {})}
+    counts = Counter(item.sample_id for item in scores)
+    return any(counts[sample] > 1 for sample in silent)
+
+
 @metric(scores="unreduced")
 def appworld_metrics() -> Metric:
     """TGC and SGC, overall and per difficulty.
 
-    They need each epoch's score by itself, with the epoch that `appworld_verdict` notes in it; scores of
-    older logs lack that, and of several such epochs there is no SGC.
+    They need each epoch's score by itself, with the epoch that `appworld_verdict` notes in it. Scores of
+    older logs lack that: where a task has several such scores there is no SGC.
     """
     to_float = value_to_float()
 
@@ -68,6 +75,8 @@ def appworld_metrics() -> Metric:
         for suffix, wanted in (("", DIFFICULTIES), *((f"_difficulty_{d}", (d,)) for d in DIFFICULTIES)):
             chosen = [(m["cluster"], m["variants"], e, v) for m, e, v in rows if m["difficulty"] in wanted]
             found |= {f"{name}{suffix}": value for name, value in completion(chosen).items()}
+        if _epochs_unknown(scores):
+            found = {name: value for name, value in found.items() if not name.startswith("sgc")}
         return cast(Value, found)
 
     return compute

@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kate_eval.report.log import with_samples
-from kate_eval.report.runs import GRID_KEY, GROWS, Run
+from kate_eval.report.runs import GROWS, Run
 
 
 def with_held(run: Run) -> Run:
     """The run with the hash of its bank, as far as its log has it."""
     if not run.bank or run.solver == GROWS:
         return run
-    mark = run.metadata.get(GRID_KEY)
-    depends = mark.get("depends") if isinstance(mark, dict) else None
-    told = depends.get("bank") if isinstance(depends, dict) else None
-    if told:
+    if told := run.depends.get("bank"):
         return replace(run, held=str(told))
     hashes = {value for found in with_samples(run).banks.values() for value in found}
     return replace(run, held="+".join(sorted(hashes)))

@@ -149,10 +149,16 @@ class Run:
         return self.benchmark.title(self.metadata)
 
     @property
+    def depends(self) -> dict[str, Any]:
+        """What its grid says that it depends on; metadata may hold anything under that name."""
+        mark = self.metadata.get(GRID_KEY)
+        told = mark.get("depends") if isinstance(mark, dict) else None
+        return told if isinstance(told, dict) else {}
+
+    @property
     def trained_on_test(self) -> bool:
         """Whether its model was trained on test entries of its benchmark, as far as a grid's log tells."""
-        depends = (self.metadata.get(GRID_KEY) or {}).get("depends") or {}
-        told = str(depends.get(f"model: {LEAKED_FACT}", "")).split(",")
+        told = str(self.depends.get(f"model: {LEAKED_FACT}", "")).split(",")
         name = str(self.metadata["benchmark"])
         return BANK_NAMES.get(str(self.metadata.get("world")), name) in told
 
@@ -210,7 +216,9 @@ class Run:
 
     @property
     def bank(self) -> str:
-        """The path of the bank that its parameters name; "" for none or the default bank."""
+        """The path of the bank that its parameters name; "" for none, the default bank, or one not used."""
+        if self.parameters.get("knowledge") in ("", "none"):
+            return ""
         return str(self.parameters.get("bank") or "")
 
     @property

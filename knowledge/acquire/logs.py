@@ -195,6 +195,8 @@ def log_samples(
 def _in_order(name: str, log: EvalLog, left_out: set[str], resolve: bool) -> Iterator[EvalSample]:
     """In the dataset's order and then by epoch, in whatever order they ended: one log makes one bank."""
     places = {sample: place for place, sample in enumerate(log.eval.dataset.sample_ids or ())}
+    if not places:
+        raise ValueError("its header names no samples")
     there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.id in places]
     yield from samples_of(name, sorted(there, key=lambda s: (places[s[0]], s[1])), left_out, resolve)
 

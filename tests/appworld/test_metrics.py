@@ -87,6 +87,14 @@ def test_inspect_hands_over_each_epoch_by_itself(tmp_path: Path) -> None:
     assert (metrics["accuracy"], metrics["tgc"], metrics["sgc"]) == (0.5, 50.0, 0.0)
 
 
+def test_old_scores_of_several_epochs_give_no_sgc() -> None:
+    """They don't say their epoch: three of one task would look like the three variants of its scenario."""
+    told = {"cluster": "a", "difficulty": 1, "variants": 3}
+    scores = [SampleScore(score=Score(value=1.0), sample_id="a_1", sample_metadata=told)] * 3
+    compute = cast(Callable[[list[SampleScore]], dict[str, float]], appworld_metrics())
+    assert compute(scores) == {"tgc": 100.0, "tgc_difficulty_1": 100.0}
+
+
 def _case(random_: random.Random) -> dict[str, float]:
     """Verdicts of up to 60 scenarios with one to three variants each."""
     share = random_.random()
@@ -117,13 +125,14 @@ def _reported(rows: Sequence[tuple[str, int, float]]) -> dict[str, float]:
     scores = [
         SampleScore(
             score=Score(value=value),
+            sample_id=number,
             sample_metadata={
                 "cluster": scenario,
                 "difficulty": difficulty,
                 "variants": variants[scenario],
             },
         )
-        for scenario, difficulty, value in rows
+        for number, (scenario, difficulty, value) in enumerate(rows)
     ]
     compute = cast(Callable[[list[SampleScore]], Value], appworld_metrics())
     found = compute(scores)

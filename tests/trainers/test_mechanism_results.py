@@ -31,7 +31,7 @@ def seed(number: int = 0, loss: Curve = FALLS, **shares: float) -> Seed:
 
 def outcomes(*seeds: Seed) -> dict[str, bool | None]:
     """Claim -> whether it came out."""
-    return {one.text: one.came_out for one in claims(seeds, STEPS)}
+    return {one.text: one.came_out for one in claims(seeds, STEPS, 8)}
 
 
 @pytest.mark.parametrize(("loss", "expected"), [(FALLS, True), (RISES, False), (FLAT, None)])
@@ -50,11 +50,15 @@ def test_a_difference_is_judged_by_its_interval(with_it: float, expected: bool |
     assert found["test half, greedy: GRPO against SFT"] is (None if expected is None else not expected)
 
 
-def test_the_reward_is_of_the_training_half() -> None:
-    found = outcomes(seed(rl_training_one=0.95))
-    assert [text for text, came_out in found.items() if came_out and "half" in text] == [
-        "training half, sampled: GRPO's reward against SFT's"
-    ]
+def test_the_reward_s_error_is_of_the_draws_alone() -> None:
+    """Half of 8 draws are right at each step, then all: however the steps differ among themselves."""
+    one = seed(rl_training_one=1.0)
+    one.answers["sft, training"]["one"] = dict.fromkeys(PLACES, 0.5)
+    found = {claim.text: claim for claim in claims([one], STEPS, 8)}
+    reward = found.pop("training half, sampled: GRPO's reward against SFT's")
+    error = 196 * (60 * 0.25 / 7) ** 0.5 / 60
+    assert reward.change.startswith(f"+50.0 [{50 - error:+.1f}, {50 + error:+.1f}]") and reward.came_out
+    assert not any(claim.came_out for text, claim in found.items() if "half" in text)
 
 
 def test_the_table_says_each_seed_and_what_is_not_decided(tmp_path: Path) -> None:
@@ -71,3 +75,7 @@ def test_a_folder_of_another_size_is_refused(tmp_path: Path) -> None:
     require_size(file, replace(QUICK, seeds=2))  # goes on with more seeds
     with pytest.raises(SystemExit, match="choose another -o"):
         require_size(file, FULL)
+    file.unlink()
+    (tmp_path / "seed-0").mkdir()
+    with pytest.raises(SystemExit, match="earlier version"):
+        require_size(file, QUICK)

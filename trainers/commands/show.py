@@ -54,7 +54,7 @@ def _show_ids(title: str, rows: Sequence["Row"], folder: Path) -> None:
     """The ids of rows, the first of them where there are many."""
     if not rows:
         return
-    console.print(f"\n{title}, by id (kate train show {folder} ID):", soft_wrap=True)
+    console.print(f"\n{title}, by id (kate train show {folder} ID):", soft_wrap=True, markup=False)
     for row in rows[:IDS]:
         console.print(f"  {row.id}", soft_wrap=True, highlight=False, markup=False)
     if len(rows) > IDS:

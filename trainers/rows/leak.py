@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from kate_eval.appworld import places
-from kate_eval.bfcl.categories import group_of, is_multi_turn
+from kate_eval.bfcl.categories import CATEGORIES, group_of, is_multi_turn
 from kate_eval.errors import LeakageError
 from kate_eval.knowledge.audit import Audit, EvaluationSet, Finding, audit, evaluation_set
 from kate_eval.knowledge.bank import Bank, make_bank, merged_items
@@ -71,7 +71,7 @@ def require_apart(entries: Set[str], bank: Bank | None, sets: Sequence[Evaluatio
         LeakageError: they are, and it is not allowed.
     """
     rows = sorted(of_test(entries, sets))
-    items = sorted(of_test(bank.sources, sets)) if bank else []
+    items = sorted(of_any_test(bank.sources, bank.card.benchmark)) if bank else []
     if (rows or items) and not allowed:
         raise LeakageError(
             f"{_told(rows, 'rows would be made from')}{_told(items, 'the bank was built from')}"
@@ -84,6 +84,19 @@ def require_apart(entries: Set[str], bank: Bank | None, sets: Sequence[Evaluatio
 def of_test(entries: Set[str], sets: Sequence[EvaluationSet]) -> frozenset[str]:
     """Of entries those that share a scenario with a test set."""
     return frozenset(entry for against in sets for entry in _shared(entries, against))
+
+
+def of_any_test(sources: Set[str], benchmark: str) -> frozenset[str]:
+    """Of knowledge's sources those of a test half, whatever categories the rows are of.
+
+    Args:
+        sources: entries.
+        benchmark: theirs, as banks name it.
+    """
+    categories = {entry.rpartition("_")[0] for entry in sources}.intersection(CATEGORIES)
+    if places.world_of_benchmark(benchmark) is None and not categories:
+        return frozenset()
+    return of_test(sources, evaluation_sets(benchmark, categories))
 
 
 def _told(entries: Sequence[str], what: str) -> str:

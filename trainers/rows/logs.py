@@ -90,7 +90,7 @@ async def make_log_rows(
     categories = found.card.categories or ()
     sets = evaluation_sets(found.card.benchmark, categories)
     leaked = require_apart(frozenset(entries), None, sets, recipe.allow_leakage)
-    apart = keep_apart(rows, found.made_from, sets, recipe)
+    apart = keep_apart(rows, found.made_from, found.card.benchmark, recipe)
     rows = apart.rows
     with writing(folder):
         mode = "+".join(sorted({row.mode for row in rows}))
@@ -139,6 +139,7 @@ async def rows_of_logs(
                     raise ValueError("the entry is of another split")
                 run = Run(*played_sample(name, log, sample), sample, width)
                 rows, items = await _learn(run)
+                made_from = run.made_from
             except Exception as ex:  # a log may hold anything; one sample must not cost the others
                 left_out[f"samples: {str(ex)[:MAX_SHOWN] or type(ex).__name__}"] += 1
                 continue
@@ -147,7 +148,7 @@ async def rows_of_logs(
             seen |= new.keys()
             found.rows += new.values()
             found.items += items
-            for item, entries in run.made_from.items():
+            for item, entries in made_from.items():
                 # Items of several banks may share an id: any of their entries may be in the prompt.
                 found.made_from[item] = found.made_from.get(item, frozenset()) | entries
         if len(found.rows) > before:

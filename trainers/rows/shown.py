@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from kate_eval.errors import LeakageError
-from kate_eval.knowledge.audit import EvaluationSet
 from kate_eval.knowledge.scenario import siblings_of
 from kate_eval.trainers.row import Row
-from kate_eval.trainers.rows.leak import Shown, named_entries, of_test
+from kate_eval.trainers.rows.leak import Shown, named_entries, of_any_test
 from kate_eval.trainers.rows.recipe import Recipe
 from kate_eval.trainers.rows.split import held_out
 
@@ -36,15 +35,13 @@ class Apart:
     notes: tuple[str, ...]
 
 
-def keep_apart(
-    rows: Sequence[Row], made_from: MadeFrom, sets: Sequence[EvaluationSet], recipe: Recipe
-) -> Apart:
+def keep_apart(rows: Sequence[Row], made_from: MadeFrom, benchmark: str, recipe: Recipe) -> Apart:
     """Leave out rows that show knowledge of test entries, unless it is allowed, or of those held out.
 
     Raises:
         LeakageError: no row is left.
     """
-    tested = of_test(_sources(rows, made_from), sets)
+    tested = of_any_test(_sources(rows, made_from), benchmark)
     allowed = recipe.allow_leakage
     clean = [row for row in rows if allowed or not _shows(row, made_from, tested)]
     if not clean:
@@ -53,18 +50,25 @@ def keep_apart(
             "the test half, or siblings of them. Take logs of runs with another bank, or make rows marked as "
             "leaked: --allow-leakage"
         )
-    away = held_out((row.cluster for row in clean), recipe.held_out, recipe.seed)
-    hidden = {s for row in clean if row.cluster in away for s in siblings_of(row.benchmark)(row.entry)}
-    kept = [row for row in clean if row.cluster in away or not _shows(row, made_from, hidden)]
+    kept = clean
+    while len(left := _without_held_out(kept, made_from, recipe)) < len(kept):
+        kept = left  # of fewer scenarios others are held out
     counts = {"test entries": len(rows) - len(clean), "entries that are held out": len(clean) - len(kept)}
     sources = _sources(kept, made_from)
     unknown = {item for row in kept for item in row.knowledge if not made_from.get(item)}
     return Apart(
         kept,
         Shown(sources, len(unknown)),
-        bool(of_test(sources, sets)),
+        bool(of_any_test(sources, benchmark)),
         tuple(f"{n} rows: their prompts show knowledge of {what}" for what, n in counts.items() if n),
     )
+
+
+def _without_held_out(rows: Sequence[Row], made_from: MadeFrom, recipe: Recipe) -> list[Row]:
+    """Rows without those to learn from whose prompts show what is held out."""
+    away = held_out((row.cluster for row in rows), recipe.held_out, recipe.seed)
+    hidden = {s for row in rows if row.cluster in away for s in siblings_of(row.benchmark)(row.entry)}
+    return [row for row in rows if row.cluster in away or not _shows(row, made_from, hidden)]
 
 
 def _sources(rows: Sequence[Row], made_from: MadeFrom) -> set[str]:

@@ -12,7 +12,7 @@ _ENTITY, _TAG = re.compile(r"&(?=#?\w+;)"), re.compile(r"<(?=[a-zA-Z/!?])")
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
 _EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 """Underscores that may begin or end emphasis; within a word (multi_turn_base) they are text."""
-_ADDRESS = re.compile(r"(?<=\w):(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
 """What GitHub knows a bare address by; an escaped mark breaks it and is shown as it is."""
 
 
@@ -37,7 +37,10 @@ def write_markdown(document: Document, file: Path) -> None:
 
 
 def escaped(text: str) -> str:
-    """A text of which nothing is markup, neither Markdown's nor HTML's, nor a link."""
+    """A text of which nothing is markup, neither Markdown's nor HTML's, nor an address of the web.
+
+    Of an e-mail's address GitHub makes a link however it is escaped.
+    """
     plain = _SPECIAL.sub(r"\\\1", _TAG.sub("&lt;", _ENTITY.sub("&amp;", text)))
     words = _EMPHASIS.sub(lambda found: "\\_" * len(found.group()), plain)
     return _ADDRESS.sub(lambda found: f"\\{found.group()}", words)
