@@ -12,7 +12,7 @@ from kate_eval.knowledge.folder import load_bank, save_bank
 from kate_eval.report.leaderboard import leaderboard
 from kate_eval.report.read import read_runs
 from kate_eval.report.runs import Run
-from kate_eval.solvers.kate import knowledge
+from kate_eval.solvers.kate import kate, knowledge
 from kate_eval.solvers.online import online
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, output
@@ -84,6 +84,22 @@ def test_a_bank_that_no_log_tells_is_named_by_its_path_and_flagged(run: Any, tmp
     run(bfcl(**BASE), silent, learns, limit=1, max_samples=1)
     [found] = read_runs(tmp_path / "logs")
     assert found.settings["bank"] == str(tmp_path / "b") and "bank_unknown" in flags(found)
+
+
+def test_a_bank_that_no_knowledge_is_taken_from_counts_for_nothing(run: Any, tmp_path: Path) -> None:
+    saved(tmp_path / "b", 50)
+    silent = Scripted(lambda messages, config: output("Done.")).model()
+    run(bfcl(**BASE), silent, kate(knowledge="none", bank=str(tmp_path / "b"), width=2), limit=1)
+    [found] = read_runs(tmp_path / "logs")
+    assert "bank_unknown" not in flags(found)
+
+
+@pytest.mark.parametrize("mark", ["mine", ["a"], {"depends": "abc"}])
+def test_metadata_of_another_s_grid_is_no_grid_s(run: Any, tmp_path: Path, mark: object) -> None:
+    silent = Scripted(lambda messages, config: output("Done.")).model()
+    run(bfcl(**BASE), silent, knowledge(), limit=1, metadata={"grid": mark})
+    [found] = read_runs(tmp_path / "logs")
+    assert not found.trained_on_test and "leaked" not in flags(found)
 
 
 def test_a_grid_s_logs_tell_it_before_anything_is_scored(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from kate_eval import installation
 from kate_eval.errors import ConfigurationError, InstallationError
-from kate_eval.trainers import environment
+from kate_eval.trainers import environment, interpreter
 from kate_eval.trainers.environment import own, source
 from kate_eval.trainers.interpreter import VARIABLE, named
 
@@ -55,11 +55,8 @@ def stand_in(python: Path, versions: Mapping[str, str]) -> None:
 def asking(python: Path, *arguments: str) -> "subprocess.Popen[str]":
     """A process that needs the trainers' environment, without torch."""
     code = f"import sys; sys.argv[1:] = {list(arguments)!r}; {ASKS}"
-    hidden = (
-        "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: n != 'trl' and f(n, *a); "
-    )
     return subprocess.Popen(
-        [sys.executable, "-c", hidden + code],
+        [sys.executable, "-c", HIDES + code],
         env={**os.environ, VARIABLE: str(python.parents[1])},
         stdout=subprocess.PIPE,
         text=True,
@@ -109,6 +106,21 @@ def test_an_environment_that_can_t_train_is_refused(
     stand_in(elsewhere, versions)
     with pytest.raises(ConfigurationError, match=f"{said}.*kate train setup"):
         environment.require(print)
+
+
+def test_of_two_versions_the_one_that_is_imported_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in ("2.13.0", "1.13.0"):
+        (tmp_path / number / f"torch-{number}.dist-info").mkdir(parents=True)
+        (tmp_path / number / f"torch-{number}.dist-info/METADATA").write_text(
+            f"Name: torch\nVersion: {number}\n"
+        )
+    code = f"import sys; sys.path[:0] = {[str(tmp_path / n) for n in ('2.13.0', '1.13.0')]!r}; "
+    found = subprocess.run(
+        [sys.executable, "-c", code + interpreter._ASK], capture_output=True, text=True, check=True
+    )
+    assert json.loads(found.stdout)["torch"] == "2.13.0"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from kate_eval.cli import main
 from kate_eval.errors import TrainingError
+from kate_eval.trainers.checkpoint import CheckpointCard
 from kate_eval.trainers.checkpoint.adapter import adapted_by
 from kate_eval.trainers.inputs import check_base, check_inputs, template_identity
 from kate_eval.trainers.outcome import identity_of
@@ -36,7 +37,9 @@ def given(tmp_path: Path) -> Make:
     return make
 
 
-def test_what_is_there_passes(given: Make) -> None:
+def test_what_is_there_passes(given: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where rows are, which have a card as checkpoints do
+    check_inputs(given(base="gpt2"))
     check_inputs(given())
     check_inputs(given(base="Qwen/Qwen3-8B"))
     check_inputs(given(chat_template="hermes"))
@@ -55,7 +58,8 @@ def test_a_base_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str, said: str
 ) -> None:
     (tmp_path / "checkpoints/sft").mkdir(parents=True)
-    (tmp_path / "checkpoints/sft/card.json").touch()
+    card = CheckpointCard(trainer="sft", kind="full", base="b", root="b", rows_hash="r0", steps=1)
+    (tmp_path / "checkpoints/sft/card.json").write_text(card.model_dump_json())
     (tmp_path / "models").mkdir()
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
