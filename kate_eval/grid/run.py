@@ -108,6 +108,7 @@ def _task(state: State, plan: Plan) -> Task:
     mark = {
         "name": plan.name,
         "cell": row.cell.label,
+        "place": list(row.place),
         "key": row.key,
         "shape": row.shape,
         "depends": dict(row.depends),

@@ -17,6 +17,7 @@ from kate_eval.logs import SHARDS
 from kate_eval.report.document import Flag
 from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
+from kate_eval.report.order import ordered
 from kate_eval.report.runs import Run, Source
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Reading:
     """What was found in the folders.
 
     Attributes:
-        runs: oldest first.
+        runs: oldest first, but those of a grid in its order.
         folders: as they were given.
         notes: logs that were left out, and why.
     """
@@ -38,7 +39,7 @@ class Reading:
 
 
 def read_runs(*folders: Path) -> list[Run]:
-    """The runs of our tasks below the folders, newest per cell, oldest first.
+    """The runs of our tasks below the folders, newest per cell, in the order of a report.
 
     Raises:
         ConfigurationError: there is no such folder, or no log of ours in it.
@@ -73,7 +74,7 @@ def find_logs(*folders: Path) -> Reading:
         chosen, more = _newest(group)
         notes += more
         runs += [chosen] if chosen else []
-    return Reading(tuple(_distinct(_joined(runs))), tuple(map(str, folders)), tuple(notes))
+    return Reading(tuple(_distinct(ordered(_joined(runs)))), tuple(map(str, folders)), tuple(notes))
 
 
 def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], list[Flag]]:

@@ -70,6 +70,8 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
     played = logs(folder)["FC"].eval.run_id
     assert logs(folder)["FC"].eval.metadata["grid"]["name"] == "mine"
 
+    assert logs(folder)["FC"].eval.metadata["grid"]["place"] == [0, 0]
+
     two = grid_file(tmp_path, TWO)  # a row more
     plan = kate_grid(two, *SIMULATED, "--log-dir", folder, "--dry-run")
     assert rows(plan.output)["FC"][1:4] == ["finished", "4 of 4", "0"]
@@ -77,6 +79,7 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
     second = kate_grid(two, *SIMULATED, "--log-dir", folder)
     assert second.exit_code == 0 and "FC, simulated/default: success" not in second.output
     assert logs(folder)["FC"].eval.run_id == played
+    assert logs(folder)["majority 4"].eval.metadata["grid"]["place"] == [1, 0]
 
     more = kate_grid(two, "--model", "simulated/default", "--limit", 2, "--log-dir", folder)
     assert [row[3] for row in rows(more.output).values()] == ["8 of 8", "8 of 8"]
