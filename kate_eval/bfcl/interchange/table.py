@@ -11,11 +11,8 @@ from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import CATEGORIES
 from kate_eval.bfcl.interchange.dialects import DIALECTS
 from kate_eval.bfcl.interchange.figures import Figure, figures, official_totals
-from kate_eval.bfcl.interchange.score import Scoring
+from kate_eval.bfcl.interchange.score import MAX_NAMED, Scoring
 from kate_eval.stats import Estimate
-
-MAX_NAMED = 20
-"""Problems of a file, and missing entries, that are named; the others are counted."""
 
 
 def score_table(scoring: Scoring) -> Table:
@@ -31,9 +28,10 @@ def score_table(scoring: Scoring) -> Table:
 
 
 def _counts(row: Figure) -> tuple[str, str, str]:
-    if row.official is None:
+    if row.name not in CATEGORIES:
         return "", "", ""
-    return str(row.errors), str(row.missing), f"{100 * row.official:.2f}"
+    official = "-" if row.official is None else f"{100 * row.official:.2f}"
+    return str(row.errors), str(row.missing), official
 
 
 def _percent(estimate: Estimate | None) -> str:
@@ -94,17 +92,23 @@ def _errors(scoring: Scoring) -> Iterator[str]:
 
 
 def _missing(scoring: Scoring) -> Iterator[str]:
-    categories = sorted({item.entry.category for item in scoring.judged.values()}, key=CATEGORIES.index)
-    missing = [entry for category in categories for entry in scoring.missing(category)]
+    missing = [entry for category in scoring.categories for entry in scoring.missing(category)]
     if missing:
         named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         yield (
             f"{len(missing)} entries of these categories have no result ({named}): scored is what there is; "
             "bfcl evaluate needs --partial-eval."
         )
+    if scoring.unscored:
+        yield (
+            f"Not scored, and so no aggregate that they belong to: {', '.join(scoring.unscored)}. "
+            "bfcl evaluate stops at a file without results: remove it, or play it again."
+        )
 
 
 _SAID = {
+    "empty": "files hold no result",
+    "unnamed": "files are named for no category",
     "malformed": "lines or files could not be read",
     "unknown": "lines are of no entry of this data",
     "foreign": "lines are of another category than their file",
