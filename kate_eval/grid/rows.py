@@ -159,7 +159,7 @@ def make_task(cell: Cell, limit: int | None) -> Task:
     try:
         task = factory(**cell.task_args)
     except DatasetError as ex:
-        hint = " Or play our own tasks: --world mini" if cell.task == "appworld" else ""
+        hint = ". Or play our own tasks: --world mini" if cell.task == "appworld" else ""
         raise DatasetError(f"{ex}{hint}") from ex
     if limit is None:
         return task

@@ -12,8 +12,8 @@ from pathlib import Path
 from inspect_ai.log import list_eval_logs
 from inspect_ai.model import ModelUsage
 
-from kate_eval.errors import ConfigurationError, one_line
-from kate_eval.logs import SHARDS
+from kate_eval.errors import ConfigurationError
+from kate_eval.logs import SHARDS, why_unreadable
 from kate_eval.report.document import Flag
 from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
@@ -44,7 +44,10 @@ def read_runs(*folders: Path) -> list[Run]:
     Raises:
         ConfigurationError: there is no such folder, or no log of ours in it.
     """
-    return list(read_logs(*folders).runs)
+    found = read_logs(*folders)
+    for note in found.notes:
+        logger.warning(note.text)
+    return list(found.runs)
 
 
 def read_logs(*folders: Path) -> Reading:
@@ -59,6 +62,8 @@ def read_logs(*folders: Path) -> Reading:
     found = find_logs(*folders)
     if not found.runs:
         listed = ", ".join(map(str, folders))
+        if found.notes and all(note.code == "unreadable" for note in found.notes):
+            raise ConfigurationError("No log to report. " + "\n".join(note.text for note in found.notes))
         why = "".join(f"\n{note.text}" for note in found.notes)
         raise ConfigurationError(
             f"No kate-eval logs in {listed}; make one: inspect eval kate_eval/bfcl ...{why}"
@@ -135,8 +140,7 @@ def _newest(group: Sequence[Run]) -> tuple[Run | None, list[Flag]]:
 
 
 def _unreadable(source: Source, error: Exception) -> Flag:
-    logger.warning("Left out, can't be read: %s (%s)", source.file, error)
-    return Flag(code="unreadable", text=f"Left out, can't be read: {source.path} ({one_line(error)})")
+    return Flag(code="unreadable", text=f"Left out, can't be read: {source.path} ({why_unreadable(error)})")
 
 
 def _joined(runs: Sequence[Run]) -> list[Run]:

@@ -12,18 +12,15 @@ from typing import Any
 from inspect_ai.model import ModelUsage
 
 from kate_eval.appworld.places import BENCHMARKS as BANK_NAMES
+from kate_eval.logs import GRID_KEY, SIMULATED
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.settings import settings_of
 from kate_eval.stats import Observed
 
-GRID_KEY = "grid"
-"""Metadata of a log that a grid made: {"name", "cell", "place", "key", "shape", "depends"}."""
 _CALLED = ("name", "cell", "place")
-"""Of it: what a run is called and where it stands, which says nothing of what it measured."""
+"""Of a grid's mark: what a run is called and where it stands, which says nothing of what it measured."""
 LEAKED_FACT = "leaked"
 """Fact about a grid's model: the benchmarks of whose test entries it was trained on, comma-separated."""
-SIMULATED = "simulated/"
-"""What the names of simulated models begin with."""
 FLOOR = "nearest"
 """The solver that asks no model."""
 GROWS = "online"

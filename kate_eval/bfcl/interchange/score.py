@@ -4,6 +4,7 @@ Departure from `bfcl evaluate`: an answer that is an inference error is not scor
 it counts for officially is kept beside it.
 """
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from kate_eval.bfcl.interchange.layout import ResultFile, current_id, result_fil
 from kate_eval.bfcl.interchange.lines import Line, Problem, read_lines, shown
 from kate_eval.bfcl.interchange.registered import Registered, of_folder
 from kate_eval.errors import ConfigurationError, DatasetError
+from kate_eval.logs import ORIGIN, SIMULATED_MARK
 from kate_eval.stats import Observed
 
 INFERENCE_ERROR = "Error during inference:"
@@ -57,6 +59,7 @@ class Scoring:
             empty, unnamed.
         categories: that there are files of, also where nothing in them is a result; in official order.
         skipped: files of categories that BFCL-V3 has not.
+        simulated: whether they are exported from a simulated model's run.
     """
 
     path: Path
@@ -67,6 +70,7 @@ class Scoring:
     counts: Counter[str] = field(default_factory=Counter)
     categories: tuple[str, ...] = ()
     skipped: list[Path] = field(default_factory=list)
+    simulated: bool = False
 
     @property
     def observed(self) -> list[Observed]:
@@ -106,8 +110,9 @@ def score_results(path: Path, mode: Mode | None) -> Scoring:
     if len(faults) == len(files):
         raise ConfigurationError(f"Nothing to score: {'; '.join(map(str, [*faults.values()][:MAX_NAMED]))}")
     categories = tuple(file.category for file in files)
+    dialect = choose_dialect(evidence, model, mode)
     scoring = Scoring(
-        path, model, choose_dialect(evidence, model, mode), skipped=skipped, categories=categories
+        path, model, dialect, categories=categories, skipped=skipped, simulated=_simulated(path)
     )
     for file in unnamed_files(path):
         _note(scoring, Problem(file, 0, "no category of BFCL is named so"), "unnamed")
@@ -126,6 +131,21 @@ def _model(path: Path) -> Registered | None:
     resolved = path.resolve()
     found = (of_folder(folder.name) for folder in (resolved, *resolved.parents[:2]))
     return next((model for model in found if model is not None), None)
+
+
+def _simulated(path: Path) -> bool:
+    """Whether what our export wrote beside the results says that a simulated model gave them."""
+    resolved = path.resolve()
+    places = [folder / ORIGIN for folder in (resolved, *resolved.parents[:2])]
+    return any(_says_so(file) for file in (*places, *resolved.rglob(ORIGIN)))
+
+
+def _says_so(file: Path) -> bool:
+    try:
+        told = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):  # none there, or anybody's
+        return False
+    return isinstance(told, dict) and told.get(SIMULATED_MARK) is True
 
 
 def _look(files: list[ResultFile]) -> tuple[Evidence, dict[Path, Problem]]:

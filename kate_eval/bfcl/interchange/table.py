@@ -17,7 +17,7 @@ from kate_eval.stats import Estimate
 
 def score_table(scoring: Scoring) -> Table:
     """Aggregates and categories with their intervals, and the official share beside them."""
-    table = Table(title="BFCL-V3", title_justify="left")
+    table = Table(title=f"BFCL-V3{_marked(scoring)}", title_justify="left")
     table.add_column("Score")
     for name in ("Ours % [95% interval]", "n", "Errors", "Missing", "bfcl evaluate %"):
         table.add_column(name, justify="right")
@@ -25,6 +25,10 @@ def score_table(scoring: Scoring) -> Table:
         n = str(row.ours.n) if row.ours else "0"
         table.add_row(row.name, _percent(row.ours), n, *_counts(row))
     return table
+
+
+def _marked(scoring: Scoring) -> str:
+    return " (SIMULATED)" if scoring.simulated else ""
 
 
 def _counts(row: Figure) -> tuple[str, str, str]:
@@ -43,9 +47,8 @@ def _percent(estimate: Estimate | None) -> str:
 
 def totals_table(scoring: Scoring) -> Table:
     """The totals as the official tool writes them."""
-    table = Table(
-        title=f"As bfcl evaluate {engine.BFCL_EVAL_VERSION} writes it (V4's rules)", title_justify="left"
-    )
+    title = f"As bfcl evaluate {engine.BFCL_EVAL_VERSION} writes it (V4's rules){_marked(scoring)}"
+    table = Table(title=title, title_justify="left")
     table.add_column("Total")
     table.add_column("%", justify="right")
     for name, value in official_totals(scoring).items():
@@ -55,6 +58,8 @@ def totals_table(scoring: Scoring) -> Table:
 
 def notes(scoring: Scoring) -> Iterator[str]:
     """What a reader must know beside the tables."""
+    if scoring.simulated:
+        yield "SIMULATED: the answers are of a policy that knows the gold ones; nothing in them is a model's."
     dots = "keep" if scoring.dialect.dotted else "lose"
     yield f"Read as {scoring.dialect.name}; names {dots} their dots.{_official_reading(scoring)}"
     yield from _errors(scoring)
@@ -135,6 +140,7 @@ def as_json(scoring: Scoring) -> dict[str, Any]:
     """Everything, for programs: figures, totals, each entry's verdict, the problems."""
     return {
         "path": _printable(str(scoring.path)),
+        "simulated": scoring.simulated,
         "bfcl_eval_version": engine.BFCL_EVAL_VERSION,
         "dialect": scoring.dialect.name,
         "scores": {row.name: _estimate(row) for row in figures(scoring)},
