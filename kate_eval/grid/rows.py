@@ -160,7 +160,7 @@ def make_task(cell: Cell, limit: int | None) -> Task:
         task = factory(**cell.task_args)
     except DatasetError as ex:
         hint = ". Or play our own tasks: --world mini" if cell.task == "appworld" else ""
-        raise DatasetError(f"{ex}{hint}") from ex
+        raise DatasetError(f"{str(ex).rstrip('.')}{hint}" if hint else str(ex)) from ex
     if limit is None:
         return task
     seen: Counter[str] = Counter()

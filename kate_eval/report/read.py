@@ -71,6 +71,11 @@ def read_logs(*folders: Path) -> Reading:
     return found
 
 
+def any_logs(folders: Sequence[Path]) -> bool:
+    """Whether there are logs in the folders, of whatever task."""
+    return bool(_files(folders))
+
+
 def find_logs(*folders: Path) -> Reading:
     """The runs of our tasks below folders (or of log files) that are there, perhaps none."""
     heads, notes = _heads(folders)

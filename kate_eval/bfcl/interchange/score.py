@@ -114,8 +114,8 @@ def score_results(path: Path, mode: Mode | None) -> Scoring:
     scoring = Scoring(
         path, model, dialect, categories=categories, skipped=skipped, simulated=_simulated(path)
     )
-    for file in unnamed_files(path):
-        _note(scoring, Problem(file, 0, "no category of BFCL is named so"), "unnamed")
+    for unnamed in unnamed_files(path):
+        _note(scoring, Problem(unnamed, 0, "no category of BFCL is named so"), "unnamed")
     for file in files:
         fault = faults.get(file.path)
         if fault is not None:
