@@ -1,5 +1,6 @@
 """Logs chosen for an export: the same rules, whichever benchmark is exported."""
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 
 from kate_eval.cli import main
 from kate_eval.errors import ConfigurationError
-from kate_eval.logs import ORIGIN, make_folder, samples_of
+from kate_eval.logs import ORIGIN, ended_logs, make_folder, samples_of
 from kate_eval.solvers.kate import baseline
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, output
@@ -34,6 +35,23 @@ def test_a_folder_is_made_anew_for_its_own_run_only(tmp_path: Path) -> None:
     assert [file.name for file in folder.iterdir()] == [ORIGIN]
     with pytest.raises(ConfigurationError, match="does not hold epoch 2 of this run"):
         make_folder(folder, origin | {"epoch": 2})
+
+
+def test_what_else_its_file_says_makes_it_no_other_run_s(tmp_path: Path) -> None:
+    folder, origin = tmp_path / "a", {"run": "x", "epoch": 1}
+    make_folder(folder, origin)  # as one of before said it
+    make_folder(folder, origin, {"solver": "kate"})
+    assert json.loads((folder / ORIGIN).read_text()) == origin | {"solver": "kate"}
+
+
+def test_a_log_that_is_cut_off_is_named_and_the_others_are_chosen(run: Any, tmp_path: Path) -> None:
+    whole = Path(run(bfcl(categories="multi_turn_base"), "simulated/default", baseline(), limit=1).location)
+    cut = whole.with_name("cut.eval")
+    cut.write_bytes(whole.read_bytes()[:-50])
+    told: list[str] = []
+    [chosen] = ended_logs([whole.parent], "bfcl", "BFCL", partial=False, tell=told.append)
+    assert chosen.endswith(whole.name)
+    assert told == [f"Left out, can't be read: {cut} (it is cut off or no .eval file)"]
 
 
 def test_samples_come_in_the_order_wanted_up_to_the_damaged_one(run: Any, tmp_path: Path) -> None:

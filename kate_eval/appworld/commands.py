@@ -43,7 +43,7 @@ def export(logs: tuple[Path, ...], output: Path, partial: bool, fill: bool) -> N
 
     from kate_eval.appworld.export import export_logs
 
-    for made in anyio.run(export_logs, logs, output, partial, fill):
+    for made in anyio.run(export_logs, logs, output, partial, fill, say):
         say(f"{made.folder}: {made.tasks} tasks, {len(made.untouched)} without outputs")
         for task in made.untouched:
             say(f"  {task} has no outputs in the log: exported as an untouched world, which fails")

@@ -4,6 +4,7 @@ Layout: <output>/outputs/<experiment>/tasks/<task>/{dbs,logs,version,...}; an ex
 split, as `appworld pack` wants it.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from kate_eval.appworld import data
 from kate_eval.appworld.sessions import FINISH_SECONDS, Limits, open_session
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
 from kate_eval.errors import ConfigurationError
-from kate_eval.logs import ended_logs, make_folder, metadata_of
+from kate_eval.logs import Tell, about, ended_logs, make_folder, metadata_of, why_unreadable
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Exported:
     left_out: int
 
 
-async def export_logs(logs: Sequence[Path], output: Path, partial: bool, fill: bool) -> list[Exported]:
+async def export_logs(
+    logs: Sequence[Path], output: Path, partial: bool, fill: bool, tell: Tell = logger.warning
+) -> list[Exported]:
     """Export each AppWorld log, an experiment per log and epoch.
 
     Args:
@@ -47,16 +52,24 @@ async def export_logs(logs: Sequence[Path], output: Path, partial: bool, fill: b
         output: the folder to write, with `outputs` below it.
         partial: take logs of runs that did not end well, too.
         fill: write untouched worlds for the tasks that were not played.
+        tell: names what can't be read, and is left out.
 
     Raises:
-        ConfigurationError: there is no AppWorld log, its run was not over, or its folder holds another run.
+        ConfigurationError: there is no AppWorld log, none can be read, its run was not over, or its folder
+            holds another run.
         EngineError: a task without outputs can't be made up for.
     """
     made = []
-    for name in ended_logs(logs, "appworld", "AppWorld", partial):
-        log = read_eval_log(name)
+    for name in ended_logs(logs, "appworld", "AppWorld", partial, tell):
+        try:
+            log = read_eval_log(name)
+        except Exception as ex:  # as of headers: a damaged one must not hide the others
+            tell(f"Left out, can't be read to its end: {name.removeprefix('file://')} ({why_unreadable(ex)})")
+            continue
         for epoch in range(1, (log.eval.config.epochs or 1) + 1):
             made.append(await _export(log, epoch, output, fill))
+    if not made:
+        raise ConfigurationError("None of the logs can be read to its end")
     return made
 
 
@@ -66,7 +79,7 @@ async def _export(log: EvalLog, epoch: int, output: Path, fill: bool) -> Exporte
     every = data.task_ids(split)
     ids = [task_id for task_id in every if fill or task_id in samples]
     folder = output / "outputs" / experiment_name(log, epoch, split)
-    make_folder(folder, {"eval_id": log.eval.eval_id, "epoch": epoch})
+    make_folder(folder, {"eval_id": log.eval.eval_id, "epoch": epoch}, about(log))
     untouched, unscored = [], []
     for task_id in ids:
         sample = samples.get(task_id)

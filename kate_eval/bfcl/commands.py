@@ -72,7 +72,7 @@ def export(
     """Write the results in LOGS as official result files, which `bfcl evaluate` scores."""
     from kate_eval.bfcl.interchange.export import export_logs
 
-    for made in export_logs(logs, output, handler, epoch, partial):
+    for made in export_logs(logs, output, handler, epoch, partial, say):
         say(f"{made.folder}: {made.entries} entries of {made.run}, epoch {made.epoch}")
         for entry, reason in made.left_out.items():
             say(f"  {entry} left out, not scored: {reason}")

@@ -17,16 +17,17 @@ from inspect_ai.log import (
     read_eval_log_sample_summaries,
 )
 
-from kate_eval.errors import one_line
+from kate_eval.logs import GRID_KEY, is_interrupted, why_unreadable
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.observed import observed
-from kate_eval.report.runs import GRID_KEY
 from kate_eval.stats import Observed, weighted_mean
 
 logger = logging.getLogger(__name__)
 
 REASON = 160
 """Characters of an error that a table shows."""
+
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read_found(folder: Path) -> dict[str, list[Found]]:
                 one = _found(_path(info.name), log, mark, read_eval_log_sample_summaries(info), info.mtime)
                 found[str(mark["key"])].append(one)
         except Exception as ex:  # other software's files: a damaged one must not hide the others
-            logger.warning("Left out, can't be read: %s (%s)", info.name, one_line(ex))
+            logger.warning("Left out, can't be read: %s (%s)", _path(info.name), why_unreadable(ex))
     return {key: sorted(logs, key=lambda one: one.rank, reverse=True) for key, logs in found.items()}
 
 
@@ -105,7 +106,9 @@ def _found(
     benchmark = BENCHMARKS[(log.eval.metadata or {})["benchmark"]]
     values = [(sample, observed(sample, benchmark.scorer)) for sample in samples]
     scored = [sample for sample, value in values if value is not None]
-    errors = [sample.error for sample in samples if sample.error and not _broken_off(log, sample.error)]
+    # A sample in flight when its run was broken off has no error of its own.
+    errors = [sample.error for sample in samples if sample.error and not is_interrupted(sample.error)]
+    interrupted = log.status == "cancelled" or any(is_interrupted(s.error) for s in samples if s.error)
     return Found(
         file=file,
         status=log.status,
@@ -116,7 +119,7 @@ def _found(
         errored=len(errors),
         score=_score([value for _, value in values if value is not None], benchmark),
         cost=_cost(scored),
-        reason=_reason(log, errors),
+        reason=_reason(log, errors, interrupted),
         written=written or 0.0,
     )
 
@@ -126,11 +129,6 @@ def _epochs(samples: Sequence[EvalSampleSummary]) -> dict[str, frozenset[int]]:
     for sample in samples:
         found[str(sample.id)].add(sample.epoch)
     return {entry: frozenset(epochs) for entry, epochs in found.items()}
-
-
-def _broken_off(log: EvalLog, error: str) -> bool:
-    """Whether a sample has no error of its own, but was in flight when its run was."""
-    return log.status == "cancelled" and error.startswith("CancelledError")
 
 
 def _score(values: Sequence[Observed], benchmark: Benchmark) -> float:
@@ -149,11 +147,13 @@ def _cost(samples: Sequence[EvalSampleSummary]) -> Cost | None:
     return Cost(mean("requests"), mean("tokens_input"), mean("tokens_output")) if values else None
 
 
-def _reason(log: EvalLog, errors: Sequence[str]) -> str:
+def _reason(log: EvalLog, errors: Sequence[str], interrupted: bool) -> str:
     """The most frequent error of its samples, or the run's own."""
     if errors:
         return _short(Counter(errors).most_common(1)[0][0])
-    return _short(log.error.message) if log.error is not None else ""
+    if log.error is not None and not is_interrupted(log.error.message):
+        return _short(log.error.message)
+    return INTERRUPTED if interrupted or log.error is not None else ""
 
 
 def _short(text: str) -> str:

@@ -11,11 +11,13 @@ from kate_eval.grid.cell import Grid
 from kate_eval.grid.found import Found, read_found
 from kate_eval.grid.options import Options
 from kate_eval.grid.rows import Row, expand, make_task
-from kate_eval.report.runs import SIMULATED
+from kate_eval.logs import SIMULATED
 from kate_eval.solvers.parameters import prompts_hash
 
 Kind = Literal["finished", "partial", "failed", "outdated", "not run", "no model"]
 TO_RUN: tuple[Kind, ...] = ("partial", "failed", "outdated", "not run")
+
+WHOLE = "broken off once all was played: the next run only ends its log"
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def state_of(row: Row, logs: Sequence[Found]) -> State:
     if best.status == "success" and row.done(best.scored) == row.planned and not best.errored:
         return State(row, "finished", best, others)
     begun = best.count > 0 or best.status in ("started", "cancelled")
-    return State(row, "partial" if begun else "failed", best, others, best.reason)
+    whole = row.done(best.scored) == row.planned and not best.errored
+    return State(row, "partial" if begun else "failed", best, others, WHOLE if whole else best.reason)
 
 
 def _changed(row: Row, log: Found) -> str:

@@ -37,6 +37,7 @@ class Row:
         entries: ids of the entries to play.
         epochs: of each of them.
         depends: what its numbers depend on beside what was declared: name -> hash or version.
+        place: of the cell in the grid, and of the model among those that play it, from 0.
     """
 
     cell: Cell
@@ -45,6 +46,7 @@ class Row:
     entries: frozenset[str]
     epochs: int
     depends: Mapping[str, str] = field(default_factory=dict)
+    place: tuple[int, int] = (0, 0)
 
     @property
     def planned(self) -> int:
@@ -97,14 +99,17 @@ def expand(grid: Grid, options: Options) -> list[Row]:
     entries = {_text([c.task, c.task_args]): _entries(make_task(c, options.limit)) for c in cells}
     models, variants = _models(grid, options)
 
-    def row(cell: Cell, model: Model | None) -> Row:
+    def row(place: int, player: int, model: Model | None) -> Row:
+        cell = cells[place]
         mine = entries[_text([cell.task, cell.task_args])]
-        return Row(cell, model, options.model_args, mine, options.epochs)
+        return Row(cell, model, options.model_args, mine, options.epochs, place=(place, player))
 
-    rows = [row(cell, model) for model in models for cell in cells if not cell.variant]
-    for cell in (cell for cell in cells if cell.variant):
-        players = variants.get(cell.variant or "")
-        rows += [row(cell, model) for model in players] if players else [row(cell, None)]
+    plain = [place for place, cell in enumerate(cells) if not cell.variant]
+    rows = [row(place, player, model) for player, model in enumerate(models) for place in plain]
+    for place, cell in enumerate(cells):
+        if cell.variant:
+            players: Sequence[Model | None] = variants.get(cell.variant) or [None]
+            rows += [row(place, player, model) for player, model in enumerate(players)]
     return rows
 
 
@@ -154,8 +159,8 @@ def make_task(cell: Cell, limit: int | None) -> Task:
     try:
         task = factory(**cell.task_args)
     except DatasetError as ex:
-        hint = " Or play our own tasks: --world mini" if cell.task == "appworld" else ""
-        raise DatasetError(f"{ex}{hint}") from ex
+        hint = ". Or play our own tasks: --world mini" if cell.task == "appworld" else ""
+        raise DatasetError(f"{str(ex).rstrip('.')}{hint}" if hint else str(ex)) from ex
     if limit is None:
         return task
     seen: Counter[str] = Counter()

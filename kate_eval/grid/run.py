@@ -21,7 +21,7 @@ from kate_eval.errors import ConfigurationError, one_line
 from kate_eval.grid.bank import needs_bank
 from kate_eval.grid.plan import Plan, State
 from kate_eval.grid.rows import make_solver, make_task
-from kate_eval.report.runs import GRID_KEY
+from kate_eval.logs import GRID_KEY, is_interrupted
 
 LOCK = ".grid.lock"
 OUTDATED = ".outdated"
@@ -108,6 +108,7 @@ def _task(state: State, plan: Plan) -> Task:
     mark = {
         "name": plan.name,
         "cell": row.cell.label,
+        "place": list(row.place),
         "key": row.key,
         "shape": row.shape,
         "depends": dict(row.depends),
@@ -172,7 +173,8 @@ class Announce(Hooks):
             return
         results = data.log.results
         count = f", {results.completed_samples} of {results.total_samples} samples" if results else ""
-        error = f": {one_line_of(data.log.error.message)}" if data.log.error else ""
+        said = data.log.error.message if data.log.error else ""
+        error = f": {one_line_of(said)}" if said and not is_interrupted(said) else ""
         for say in _listener:
             say(f"{mark.get('cell')}, {data.log.eval.model}: {data.log.status}{count}{error}")
 

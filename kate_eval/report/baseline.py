@@ -31,9 +31,9 @@ def baselines(runs: Sequence[Run], name: str = BASELINE) -> dict[str, Run | None
 
 def _best(run: Run, candidates: Sequence[Run], any_model: bool) -> Run | None:
     like = [other for other in candidates if comparable(run, other, any_model)]
-    shared = [len(run.by_entry.keys() & other.by_entry.keys()) for other in like]
-    best = max(shared, default=0)
-    return like[len(shared) - 1 - shared[::-1].index(best)] if best else None
+    shared = [(len(run.by_entry.keys() & other.by_entry.keys()), other.created) for other in like]
+    best = max(shared, default=(0, ""))
+    return like[len(shared) - 1 - shared[::-1].index(best)] if best[0] else None
 
 
 def comparable(run: Run, other: Run, any_model: bool = False) -> bool:

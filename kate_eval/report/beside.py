@@ -23,18 +23,18 @@ def beside_flags(runs: Sequence[Run]) -> dict[str, list[Flag]]:
 
 @dataclass(frozen=True)
 class _Usual:
-    """What most rows of a board have; of equally many the newest.
+    """What most rows of a board have: one value, or all that equally many have.
 
     Attributes:
-        metadata: key -> value.
+        metadata: key -> values.
         task_version: of the task.
-        hashes: category -> hash of its data.
+        hashes: category -> hashes of its data.
         banks: name of a bank -> what its rows found it to hold.
     """
 
-    metadata: Mapping[str, Any]
-    task_version: str
-    hashes: Mapping[str, str]
+    metadata: Mapping[str, Sequence[Any]]
+    task_version: Sequence[Any]
+    hashes: Mapping[str, Sequence[Any]]
     banks: Mapping[str, set[frozenset[str]]]
 
 
@@ -55,10 +55,16 @@ def _usual(board: Sequence[Run]) -> _Usual:
     )
 
 
-def _most(values: Sequence[Any]) -> Any:
-    """The most frequent value; of equally frequent ones the last."""
+def _most(values: Sequence[Any]) -> list[Any]:
+    """The most frequent values, each once."""
     counts = Counter(map(repr, values))
-    return max(reversed(values), key=lambda value: counts[repr(value)])
+    found = {repr(value): value for value in values if counts[repr(value)] == max(counts.values())}
+    return list(found.values())
+
+
+def _others(value: Any, usual: Sequence[Any]) -> str:
+    """The usual values that are not a row's; "" where there is none: then it is not to be flagged."""
+    return " or ".join(str(other) or "none" for other in usual if other != value)
 
 
 def _hashes(run: Run) -> Mapping[str, str]:
@@ -70,13 +76,13 @@ def _steady_banks(run: Run) -> Mapping[str, set[str]]:
 
 
 def _flags(run: Run, usual: _Usual) -> Iterator[Flag]:
-    for key, value in usual.metadata.items():
-        if run.metadata.get(key) != value:
+    for key, values in usual.metadata.items():
+        if others := _others(run.metadata.get(key), values):
             code = "data" if "hash" in key else "version"
-            yield Flag(code=code, text=f"{key} {run.metadata.get(key)}, other rows {value}")
-    if run.task_version != usual.task_version:
-        yield Flag(code="version", text=f"task version {run.task_version}, other rows {usual.task_version}")
-    other = [category for category, value in _hashes(run).items() if value != usual.hashes[category]]
+            yield Flag(code=code, text=f"{key} {run.metadata.get(key)}, other rows {others}")
+    if others := _others(run.task_version, usual.task_version):
+        yield Flag(code="version", text=f"task version {run.task_version}, other rows {others}")
+    other = [category for category, value in _hashes(run).items() if _others(value, usual.hashes[category])]
     if other:
         yield Flag(code="data", text=f"other data than other rows: {', '.join(other)}")
     for name, held in _steady_banks(run).items():

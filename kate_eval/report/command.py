@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from kate_eval.terminal import say
+
 if TYPE_CHECKING:
     from kate_eval.report.cost import Prices
     from kate_eval.report.document import Document
 
 console = Console()
+
+PORT = 7576
 
 
 @click.command()
@@ -54,7 +58,7 @@ console = Console()
     "--bundle", is_flag=True, help="Copy the logs and Inspect's viewer beside the page (needs -o FOLDER)."
 )
 @click.option("--serve", is_flag=True, help="Serve the page on this machine, with new numbers as runs go on.")
-@click.option("--port", default=7576, show_default=True, help="Of --serve; 0 takes a free one.")
+@click.option("--port", type=int, show_default=str(PORT), help="Of --serve; 0 takes a free one.")
 def report(
     logs: tuple[Path, ...],
     output: Path | None,
@@ -64,14 +68,18 @@ def report(
     checkpoints: tuple[Path, ...],
     bundle: bool,
     serve: bool,
-    port: int,
+    port: int | None,
 ) -> None:
     """Print the leaderboard of the LOGS folders (by default ./logs)."""
     from kate_eval.report.cost import read_prices
-    from kate_eval.report.formats.write import FORMATS
+    from kate_eval.report.formats.write import FORMATS, require_format
 
     if bundle and (output is None or output.suffix.lower() in FORMATS):
         raise click.UsageError("--bundle copies the logs beside the page: name its folder with -o FOLDER")
+    if port is not None and not serve:
+        raise click.UsageError("--port is of the server: add --serve")
+    if output is not None:
+        require_format(output)
     folders = logs or (Path("logs"),)
     table = read_prices(prices) if prices else None
     by_default = bool(output or serve)
@@ -91,7 +99,7 @@ def report(
         if output:
             _write(document, output, bundle)
     if serve:
-        _serve(make, folders, port)
+        _serve(make, folders, PORT if port is None else port)
 
 
 def _document(
@@ -137,9 +145,12 @@ def _write(document: "Document", output: Path, bundled: bool) -> None:
 
 def _serve(make: "Callable[[], Document]", folders: tuple[Path, ...], port: int) -> None:
     from kate_eval.report.page.live import serving
+    from kate_eval.report.read import any_logs
 
     with serving(make, folders, port) as url:
-        console.print(f"The report is at {url} and follows the logs; Ctrl-C ends it.", highlight=False)
-        console.print(f"Its links open where this runs: inspect view --log-dir {folders[0]}", highlight=False)
+        say(f"The report is at {url} and follows the logs; Ctrl-C ends it.")
+        if not any_logs(folders):
+            say("There are no logs yet: the page shows them once they are there.")
+        say(f"Its links open where this runs: inspect view --log-dir {folders[0]}")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()

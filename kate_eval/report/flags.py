@@ -5,8 +5,9 @@ from typing import Any
 
 from kate_eval.appworld.scorer import LAYERS
 from kate_eval.counters import LOW_HIT_RATE
+from kate_eval.logs import SIMULATED
 from kate_eval.report.document import Flag
-from kate_eval.report.runs import FLOOR, GROWS, SIMULATED, Run
+from kate_eval.report.runs import FLOOR, GROWS, Run
 from kate_eval.stats import Estimate
 
 FEW = 20

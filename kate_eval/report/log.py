@@ -17,10 +17,10 @@ from inspect_ai.log import (
 )
 from inspect_ai.scorer import Score
 
-from kate_eval.logs import SHARDS
+from kate_eval.logs import GRID_KEY, SHARDS
 from kate_eval.report.benchmarks import BENCHMARKS
 from kate_eval.report.observed import observed
-from kate_eval.report.runs import FLOOR, GRID_KEY, Run, SampleRow, Source
+from kate_eval.report.runs import FLOOR, Run, SampleRow, Source
 
 Shapes = Mapping[str, type | tuple[type, ...]]
 _OF_RUN: Shapes = {"entries": int, "category_hashes": dict, SHARDS: int}

@@ -12,11 +12,12 @@ from pathlib import Path
 from inspect_ai.log import list_eval_logs
 from inspect_ai.model import ModelUsage
 
-from kate_eval.errors import ConfigurationError, one_line
-from kate_eval.logs import SHARDS
+from kate_eval.errors import ConfigurationError
+from kate_eval.logs import SHARDS, why_unreadable
 from kate_eval.report.document import Flag
 from kate_eval.report.held import settled, with_held
 from kate_eval.report.log import head_of, with_samples
+from kate_eval.report.order import ordered
 from kate_eval.report.runs import Run, Source
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Reading:
     """What was found in the folders.
 
     Attributes:
-        runs: oldest first.
+        runs: oldest first, but those of a grid in its order.
         folders: as they were given.
         notes: logs that were left out, and why.
     """
@@ -38,12 +39,15 @@ class Reading:
 
 
 def read_runs(*folders: Path) -> list[Run]:
-    """The runs of our tasks below the folders, newest per cell, oldest first.
+    """The runs of our tasks below the folders, newest per cell, in the order of a report.
 
     Raises:
         ConfigurationError: there is no such folder, or no log of ours in it.
     """
-    return list(read_logs(*folders).runs)
+    found = read_logs(*folders)
+    for note in found.notes:
+        logger.warning(note.text)
+    return list(found.runs)
 
 
 def read_logs(*folders: Path) -> Reading:
@@ -58,11 +62,18 @@ def read_logs(*folders: Path) -> Reading:
     found = find_logs(*folders)
     if not found.runs:
         listed = ", ".join(map(str, folders))
+        if found.notes and all(note.code == "unreadable" for note in found.notes):
+            raise ConfigurationError("No log to report. " + "\n".join(note.text for note in found.notes))
         why = "".join(f"\n{note.text}" for note in found.notes)
         raise ConfigurationError(
             f"No kate-eval logs in {listed}; make one: inspect eval kate_eval/bfcl ...{why}"
         )
     return found
+
+
+def any_logs(folders: Sequence[Path]) -> bool:
+    """Whether there are logs in the folders, of whatever task."""
+    return bool(_files(folders))
 
 
 def find_logs(*folders: Path) -> Reading:
@@ -73,7 +84,7 @@ def find_logs(*folders: Path) -> Reading:
         chosen, more = _newest(group)
         notes += more
         runs += [chosen] if chosen else []
-    return Reading(tuple(_distinct(_joined(runs))), tuple(map(str, folders)), tuple(notes))
+    return Reading(tuple(_distinct(ordered(_joined(runs)))), tuple(map(str, folders)), tuple(notes))
 
 
 def _heads(folders: Sequence[Path]) -> tuple[dict[tuple[str, ...], list[Run]], list[Flag]]:
@@ -134,8 +145,7 @@ def _newest(group: Sequence[Run]) -> tuple[Run | None, list[Flag]]:
 
 
 def _unreadable(source: Source, error: Exception) -> Flag:
-    logger.warning("Left out, can't be read: %s (%s)", source.file, error)
-    return Flag(code="unreadable", text=f"Left out, can't be read: {source.path} ({one_line(error)})")
+    return Flag(code="unreadable", text=f"Left out, can't be read: {source.path} ({why_unreadable(error)})")
 
 
 def _joined(runs: Sequence[Run]) -> list[Run]:

@@ -12,16 +12,15 @@ from typing import Any
 from inspect_ai.model import ModelUsage
 
 from kate_eval.appworld.places import BENCHMARKS as BANK_NAMES
+from kate_eval.logs import GRID_KEY, SIMULATED
 from kate_eval.report.benchmarks import BENCHMARKS, Benchmark
 from kate_eval.report.settings import settings_of
 from kate_eval.stats import Observed
 
-GRID_KEY = "grid"
-"""Metadata of a log that a grid made: {"name", "cell", "key", "shape", "depends"}."""
+_CALLED = ("name", "cell", "place")
+"""Of a grid's mark: what a run is called and where it stands, which says nothing of what it measured."""
 LEAKED_FACT = "leaked"
 """Fact about a grid's model: the benchmarks of whose test entries it was trained on, comma-separated."""
-SIMULATED = "simulated/"
-"""What the names of simulated models begin with."""
 FLOOR = "nearest"
 """The solver that asks no model."""
 GROWS = "online"
@@ -151,9 +150,26 @@ class Run:
     @property
     def depends(self) -> dict[str, Any]:
         """What its grid says that it depends on; metadata may hold anything under that name."""
-        mark = self.metadata.get(GRID_KEY)
-        told = mark.get("depends") if isinstance(mark, dict) else None
+        told = self._mark.get("depends")
         return told if isinstance(told, dict) else {}
+
+    @property
+    def grid(self) -> str:
+        """The name of the grid that made it; "" for none."""
+        return str(self._mark.get("name", ""))
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """The places of its cell and its model in that grid, from 0; None where its log doesn't tell."""
+        told = self._mark.get("place")
+        if not isinstance(told, list) or len(told) != 2 or not all(type(item) is int for item in told):
+            return None
+        return told[0], told[1]
+
+    @property
+    def _mark(self) -> dict[str, Any]:
+        mark = self.metadata.get(GRID_KEY)
+        return mark if isinstance(mark, dict) else {}
 
     @property
     def trained_on_test(self) -> bool:
@@ -189,7 +205,7 @@ class Run:
         mark = self.metadata.get(GRID_KEY)
         metadata = dict(self.metadata)
         if isinstance(mark, dict):  # two grids that have the same cell measure the same
-            metadata[GRID_KEY] = {name: value for name, value in mark.items() if name not in ("name", "cell")}
+            metadata[GRID_KEY] = {name: value for name, value in mark.items() if name not in _CALLED}
         return (*self.played, *map(repr, (metadata, self.task_version)))
 
     @property

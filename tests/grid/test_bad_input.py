@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from inspect_ai import Task
 
+from kate_eval.errors import DatasetError
+from kate_eval.grid.rows import TASKS
 from tests.grid.playing import ONE, TWO, grid_file, kate_grid
 
 MODEL = ("--model", "simulated/default")
@@ -79,6 +82,17 @@ def test_an_unknown_file_names_our_grids(tmp_path: Path) -> None:
 )
 def test_options_that_don_t_fit(options: tuple[str, ...], says: str, tmp_path: Path) -> None:
     assert says in refused(grid_file(tmp_path, TWO), *options, "--log-dir", tmp_path / "logs")
+
+
+def test_both_remedies_for_tasks_that_are_not_set_up_are_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(split: str) -> Task:
+        raise DatasetError(f"No {split}. Run: kate appworld setup")
+
+    monkeypatch.setitem(TASKS, "appworld", missing)
+    said = refused(grid_file(tmp_path, 'appworld("A", "baseline", "test_normal")'), *MODEL)
+    assert "Run: kate appworld setup. Or play our own tasks" in said
 
 
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b"])

@@ -114,4 +114,4 @@ def test_told_to_end_it_closes_its_logs_and_says_where_it_stands(number: int, tm
     [[found]] = read_found(folder).values()
     assert found.status == "cancelled" and found.count >= 5
     plan = rows(kate_grid(*arguments(file, folder), "--dry-run").output)
-    assert plan["FC"][1:3] == ["partial", f"{found.count} of 24"]
+    assert plan["FC"][1:3] == ["partial", f"{found.count} of 24"] and plan["FC"][-1] == "interrupted"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.log import EvalError, list_eval_logs, read_eval_log, write_eval_log
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput, modelapi
 from inspect_ai.tool import ToolChoice, ToolInfo
 
@@ -70,6 +70,8 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
     played = logs(folder)["FC"].eval.run_id
     assert logs(folder)["FC"].eval.metadata["grid"]["name"] == "mine"
 
+    assert logs(folder)["FC"].eval.metadata["grid"]["place"] == [0, 0]
+
     two = grid_file(tmp_path, TWO)  # a row more
     plan = kate_grid(two, *SIMULATED, "--log-dir", folder, "--dry-run")
     assert rows(plan.output)["FC"][1:4] == ["finished", "4 of 4", "0"]
@@ -77,6 +79,7 @@ def test_a_grid_runs_once_and_then_only_what_is_missing(tmp_path: Path) -> None:
     second = kate_grid(two, *SIMULATED, "--log-dir", folder)
     assert second.exit_code == 0 and "FC, simulated/default: success" not in second.output
     assert logs(folder)["FC"].eval.run_id == played
+    assert logs(folder)["majority 4"].eval.metadata["grid"]["place"] == [1, 0]
 
     more = kate_grid(two, "--model", "simulated/default", "--limit", 2, "--log-dir", folder)
     assert [row[3] for row in rows(more.output).values()] == ["8 of 8", "8 of 8"]
@@ -169,6 +172,28 @@ def test_a_changed_bank_makes_its_rows_outdated(tmp_path: Path) -> None:
     assert done.exit_code == 0 and rows(done.output)["trajectory"][1] == "finished"
     assert logs(folder)["trajectory"].eval.run_id != before.eval.run_id
     assert len(list(folder.glob("*.eval.outdated"))) == 1
+
+
+def broken_off(folder: Path, status: Any, samples: int, error: str = "") -> None:
+    """Make the folder's log one of a run that was broken off, with some of its samples whole."""
+    log = read_eval_log(list_eval_logs(str(folder))[0])
+    for sample in (log.samples or [])[samples:]:
+        sample.error = EvalError(message=error, traceback="", traceback_ansi="")
+        sample.scores = {}
+    write_eval_log(log.model_copy(update={"status": status, "results": None}), log.location)
+
+
+def test_what_was_broken_off_is_said_to_be_and_what_lacks_nothing_why_it_is_not_finished(
+    tmp_path: Path,
+) -> None:
+    file, folder = grid_file(tmp_path, ONE), tmp_path / "logs"
+    asked = (file, *SIMULATED, "--log-dir", folder)
+    assert kate_grid(*asked).exit_code == 0
+    broken_off(folder, "started", 4)
+    assert rows(kate_grid(*asked, "--dry-run").output)["FC"][-1].startswith("broken off once all was played")
+    broken_off(folder, "started", 3, "CancelledError('Cancelled via cancel scope 7f')")
+    plan = rows(kate_grid(*asked, "--dry-run").output)["FC"]
+    assert plan[1:4] == ["partial", "3 of 4", "1"] and plan[-1] == "interrupted"
 
 
 def test_a_damaged_log_hides_no_other(tmp_path: Path) -> None:

@@ -138,6 +138,12 @@ def test_the_command_prints_a_table_and_writes_markdown(logs: Path, tmp_path: Pa
     )
 
 
+def test_options_that_don_t_fit_are_refused_before_a_log_is_read(tmp_path: Path) -> None:
+    for options, says in ((["-o", "x.pdf"], "x.pdf is no format of ours"), (["--port", "1"], "add --serve")):
+        done = CliRunner().invoke(main, ["report", str(tmp_path / "nowhere"), *options])
+        assert done.exit_code and says in done.output and "nowhere" not in done.output
+
+
 def test_a_folder_without_logs_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No folder"):
         read_runs(tmp_path / "nowhere")

@@ -248,6 +248,20 @@ def test_what_is_not_like_for_like_is_flagged_in_the_row(change: dict[str, Any],
     assert code in codes(replace(plain, **change), *beside)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"task_version": "2-A"},
+        {"metadata": BASE.metadata | {"bfcl_eval_version": "2025.1"}},
+        {"metadata": BASE.metadata | {"category_hashes": {"multi_turn_base": "other"}}},
+    ],
+)
+def test_where_no_version_has_most_rows_all_that_differ_are_flagged(other: dict[str, Any]) -> None:
+    first, second = made("kate", BETTER), replace(made("width", HALF), **other)
+    for run, beside in ((first, second), (second, first)):
+        assert {"version", "data"} & set(codes(run, beside))
+
+
 def test_what_a_running_run_has_still_to_play_is_no_error() -> None:
     run = replace(made("kate", [*BETTER, None]), status="started", expected=60)
     [row] = tables(run)["bfcl-v3-measured"].rows

@@ -150,6 +150,14 @@ def test_a_folder_of_other_things_has_no_logs(tmp_path: Path) -> None:
     assert "1 log of another task" in str(error.value)
 
 
+def test_a_damaged_log_alone_is_named_once_and_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.eval").write_bytes(b"PK")
+    with pytest.raises(ConfigurationError) as error:
+        read_logs(tmp_path / "a.eval")
+    said = "No log to report. Left out, can't be read: a.eval (it is cut off or no .eval file)"
+    assert str(error.value) == said and "Left out" not in caplog.text
+
+
 def test_one_cell_of_two_grids_is_one_row_and_what_it_depends_on_tells_cells_apart(logs: Path) -> None:
     log = read_eval_log(str(first(logs)))
 

@@ -6,6 +6,7 @@ table, whose handler reads what we write. Several runs or epochs get a result fo
 """
 
 import json
+import logging
 import math
 import re
 import shlex
@@ -28,7 +29,19 @@ from kate_eval.bfcl.interchange.mend import mended
 from kate_eval.bfcl.interchange.registered import Registered, reader_of_ours
 from kate_eval.episode import FAILURE_KEY, OUTCOME_KEY
 from kate_eval.errors import ConfigurationError
-from kate_eval.logs import SHARDS, ended_logs, make_folder, metadata_of, samples_of
+from kate_eval.logs import (
+    SHARDS,
+    Tell,
+    about,
+    ended_logs,
+    is_interrupted,
+    make_folder,
+    metadata_of,
+    samples_of,
+    why_unreadable,
+)
+
+logger = logging.getLogger(__name__)
 
 _LARGE = {"events", "messages", "attachments"}
 
@@ -85,7 +98,12 @@ class _Run:
 
 
 def export_logs(
-    logs: Sequence[Path], output: Path, handler: str | None, epoch: int | None, partial: bool
+    logs: Sequence[Path],
+    output: Path,
+    handler: str | None,
+    epoch: int | None,
+    partial: bool,
+    tell: Tell = logger.warning,
 ) -> list[Exported]:
     """Export each BFCL run, a result folder per run and epoch.
 
@@ -95,12 +113,13 @@ def export_logs(
         handler: model of the official table to stand for ours; None: one that reads the mode's results.
         epoch: only this one; None: all.
         partial: take logs of runs that did not end well, too.
+        tell: names what can't be read, and is left out.
 
     Raises:
-        ConfigurationError: there is no BFCL log, its run was not over, its data is another, the handler does
-            not read its results, or its folder holds another run.
+        ConfigurationError: there is no BFCL log, none can be read, its run was not over, its data is another,
+            the handler does not read its results, or its folder holds another run.
     """
-    runs = _runs(logs, partial)
+    runs = _runs(logs, partial, tell)
     chosen = [(run, n) for run in runs for n in range(1, run.epochs + 1) if epoch in (None, n)]
     if not chosen:
         raise ConfigurationError(f"--epoch {epoch}: the runs have {max(run.epochs for run in runs)}")
@@ -109,12 +128,21 @@ def export_logs(
     for run, number in chosen:
         model = reader_of_ours(handler, run.mode)
         folder = output / f"{run.title}_e{number}" if several else output
-        found.append(_export(run, number, folder, model))
+        try:
+            found.append(_export(run, number, folder, model))
+        except _Damaged as ex:
+            tell(str(ex))
+    if not found:
+        raise ConfigurationError("None of the logs can be read to its end")
     return found
 
 
-def _runs(logs: Sequence[Path], partial: bool) -> list[_Run]:
-    chosen = ended_logs(logs, "bfcl", "BFCL", partial)
+class _Damaged(Exception):
+    """A log that can be read in part only."""
+
+
+def _runs(logs: Sequence[Path], partial: bool, tell: Tell) -> list[_Run]:
+    chosen = ended_logs(logs, "bfcl", "BFCL", partial, tell)
     for name, log in chosen.items():
         _require_same_data(name, log)
     parts: defaultdict[str, list[str]] = defaultdict(list)
@@ -159,7 +187,7 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
         changed += [entry.id] if result != written else []
         lines[entry.category][entry.index] = json.dumps({"id": entry.id, "result": result}) + "\n"
     folder = output / model.folder
-    make_folder(folder, {"run": run.title, "eval_ids": _eval_id(run), "epoch": epoch})
+    make_folder(folder, {"run": run.title, "eval_ids": _eval_id(run), "epoch": epoch}, about(run.header))
     for category, found in lines.items():
         _write(folder / result_file(category), [found[index] for index in sorted(found)])
     entries = sum(map(len, lines.values()))
@@ -171,13 +199,19 @@ def _export(run: _Run, epoch: int, output: Path, model: Registered) -> Exported:
 
 def _samples(run: _Run, epoch: int) -> Iterator[EvalSample]:
     for name in run.names:
-        there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.epoch == epoch]
-        yield from samples_of(name, there, _LARGE)
+        try:
+            there = [(s.id, s.epoch) for s in read_eval_log_sample_summaries(name) if s.epoch == epoch]
+            yield from samples_of(name, there, _LARGE)
+        except Exception as ex:  # as of headers: a damaged one must not hide the others
+            file = name.removeprefix("file://")
+            raise _Damaged(f"Left out, can't be read to its end: {file} ({why_unreadable(ex)})") from ex
 
 
 def _unscored(sample: EvalSample) -> str | None:
     """Why the log's numbers leave the sample out; None if they don't."""
     if sample.error is not None:
+        if is_interrupted(sample.error.message):
+            return "interrupted"
         return (sample.error.message.strip().splitlines() or ["it ended in an error"])[0][:200]
     failure = sample.store.get(FAILURE_KEY)
     if failure:

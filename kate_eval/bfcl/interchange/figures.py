@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from kate_eval.bfcl import data
-from kate_eval.bfcl.categories import CATEGORIES, MULTI_TURN
+from kate_eval.bfcl.categories import GROUPS, MULTI_TURN
 from kate_eval.bfcl.interchange.score import Scoring
 from kate_eval.bfcl.metrics import AGGREGATES, aggregate_weights
 from kate_eval.stats import Estimate, Observed, weighted_mean
@@ -38,7 +38,8 @@ class Figure:
         ours: its estimate; None where nothing was scored, or categories of an aggregate are missing.
         errors: results that are inference errors.
         missing: entries without a result.
-        official: the share that `bfcl evaluate` finds correct; None for aggregates: it has others.
+        official: the share that `bfcl evaluate` finds correct; None without results, and for
+            aggregates: it has others.
     """
 
     name: str
@@ -49,16 +50,22 @@ class Figure:
 
 
 def figures(scoring: Scoring) -> list[Figure]:
-    """The aggregates that are complete, and every category that has results."""
+    """The aggregates of whose categories all have files, and every category that has one."""
     observed = scoring.observed
-    present = [c for c in CATEGORIES if any(item.entry.category == c for item in scoring.judged.values())]
     rows = [_aggregate(name, observed) for name in AGGREGATES]
     kept = [item for item in observed if not data.load_entry(item.entry).broken_gold]
     rows.insert(1, _aggregate("overall", kept, "overall without broken gold"))
     official = official_accuracies(scoring)
-    return [row for row in rows if row.ours] + [
-        _category(scoring, category, observed, official[category]) for category in present
+    return [row for row in rows if row.ours or row.name in _lacking(scoring)] + [
+        _category(scoring, category, observed, official.get(category)) for category in scoring.categories
     ]
+
+
+def _lacking(scoring: Scoring) -> set[str]:
+    """Aggregates whose categories all have files, but not all of them results."""
+    groups = {name: GROUPS["all" if name == "overall" else name] for name in AGGREGATES}
+    there = {name for name, members in groups.items() if {*members} <= {*scoring.categories}}
+    return {name for name in there if {*groups[name]} & {*scoring.unscored}}
 
 
 def _aggregate(name: str, observed: Sequence[Observed], label: str = "") -> Figure:
@@ -66,7 +73,9 @@ def _aggregate(name: str, observed: Sequence[Observed], label: str = "") -> Figu
     return Figure(label or name, weighted_mean(observed, weights) if weights else None, 0, 0, None)
 
 
-def _category(scoring: Scoring, category: str, observed: Sequence[Observed], official: float) -> Figure:
+def _category(
+    scoring: Scoring, category: str, observed: Sequence[Observed], official: float | None
+) -> Figure:
     mine = [item for item in observed if item.group == category]
     errors = sum(bool(item.error) for item in scoring.judged.values() if item.entry.category == category)
     ours = weighted_mean(mine, {category: 1.0}) if mine else None

@@ -67,6 +67,12 @@ def result_files(path: Path) -> tuple[list[ResultFile], list[Path]]:
     return ours, [file for file, category in named if category and category not in CATEGORIES]
 
 
+def unnamed_files(path: Path) -> list[Path]:
+    """Files of a model's folder that are called result files, but for no category."""
+    found = sorted(path.rglob("*_result.json")) if path.is_dir() else []
+    return [file for file in found if category_named(file.name) is None]
+
+
 def _require_one_each(path: Path, files: Sequence[ResultFile]) -> None:
     for category in CATEGORIES:
         same = [str(file.path.relative_to(path)) for file in files if file.category == category]

@@ -4,6 +4,7 @@ Departure from `bfcl evaluate`: an answer that is an inference error is not scor
 it counts for officially is kept beside it.
 """
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,19 @@ from kate_eval.bfcl.categories import Mode, is_multi_turn
 from kate_eval.bfcl.checker import Verdict, check
 from kate_eval.bfcl.dialect import Dialect
 from kate_eval.bfcl.interchange.detection import Evidence, choose_dialect
-from kate_eval.bfcl.interchange.layout import ResultFile, current_id, result_files
+from kate_eval.bfcl.interchange.layout import ResultFile, current_id, result_files, unnamed_files
 from kate_eval.bfcl.interchange.lines import Line, Problem, read_lines, shown
 from kate_eval.bfcl.interchange.registered import Registered, of_folder
-from kate_eval.errors import DatasetError
+from kate_eval.errors import ConfigurationError, DatasetError
+from kate_eval.logs import ORIGIN, SIMULATED_MARK
 from kate_eval.stats import Observed
 
 INFERENCE_ERROR = "Error during inference:"
 """What the official tool writes for an answer where the request failed."""
+NO_RESULT = "no line of it is a result"
 MAX_KEPT = 1000
+MAX_NAMED = 20
+"""Problems of a file, and missing entries, that are named; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,11 @@ class Scoring:
         dialect: how the answers were read.
         judged: entry id -> its result; of several lines the last counts.
         problems: lines that can't be used, and files (line 0); the first MAX_KEPT of them.
-        counts: how many lines there were of each kind: duplicate, foreign, unknown, malformed.
+        counts: how many lines or files there were of each kind: duplicate, foreign, unknown, malformed,
+            empty, unnamed.
+        categories: that there are files of, also where nothing in them is a result; in official order.
         skipped: files of categories that BFCL-V3 has not.
+        simulated: whether they are exported from a simulated model's run.
     """
 
     path: Path
@@ -60,7 +68,9 @@ class Scoring:
     judged: dict[str, Judged] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    categories: tuple[str, ...] = ()
     skipped: list[Path] = field(default_factory=list)
+    simulated: bool = False
 
     @property
     def observed(self) -> list[Observed]:
@@ -70,6 +80,12 @@ class Scoring:
             for item in self.judged.values()
             if not item.error
         ]
+
+    @property
+    def unscored(self) -> list[str]:
+        """Categories that there are files of, but no result."""
+        judged = {item.entry.category for item in self.judged.values()}
+        return [category for category in self.categories if category not in judged]
 
     def missing(self, category: str) -> list[str]:
         """Ids of the category's entries that have no result."""
@@ -84,19 +100,29 @@ def score_results(path: Path, mode: Mode | None) -> Scoring:
         mode: how it was asked; None: found from the content, or the folder's name.
 
     Raises:
-        ConfigurationError: there are no result files, or the mode is not to be found out.
+        ConfigurationError: there are no result files, none holds a result, or the mode is not
+            to be found out.
         DatasetError: bfcl-eval is missing.
     """
     files, skipped = result_files(path)
     model = _model(path)
-    evidence, unreadable = _look(files)
-    scoring = Scoring(path, model, choose_dialect(evidence, model, mode), skipped=skipped)
+    evidence, faults = _look(files)
+    if len(faults) == len(files):
+        raise ConfigurationError(f"Nothing to score: {'; '.join(map(str, [*faults.values()][:MAX_NAMED]))}")
+    categories = tuple(file.category for file in files)
+    dialect = choose_dialect(evidence, model, mode)
+    scoring = Scoring(
+        path, model, dialect, categories=categories, skipped=skipped, simulated=_simulated(path)
+    )
+    for unnamed in unnamed_files(path):
+        _note(scoring, Problem(unnamed, 0, "no category of BFCL is named so"), "unnamed")
     for file in files:
-        if file.path in unreadable:
-            _note(scoring, Problem(file.path, 0, unreadable[file.path]), "malformed")
-            continue
-        for line in read_lines(file.path):
-            _score_line(scoring, file, line)
+        fault = faults.get(file.path)
+        if fault is not None:
+            _note(scoring, fault, "empty" if fault.reason == NO_RESULT else "malformed")
+        if fault is None or fault.reason == NO_RESULT:
+            for line in read_lines(file.path):
+                _score_line(scoring, file, line)
     return scoring
 
 
@@ -107,18 +133,37 @@ def _model(path: Path) -> Registered | None:
     return next((model for model in found if model is not None), None)
 
 
-def _look(files: list[ResultFile]) -> tuple[Evidence, dict[Path, str]]:
-    """What the answers look like, and the files that can't be read."""
+def _simulated(path: Path) -> bool:
+    """Whether what our export wrote beside the results says that a simulated model gave them."""
+    resolved = path.resolve()
+    places = [folder / ORIGIN for folder in (resolved, *resolved.parents[:2])]
+    return any(_says_so(file) for file in (*places, *resolved.rglob(ORIGIN)))
+
+
+def _says_so(file: Path) -> bool:
+    try:
+        told = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):  # none there, or anybody's
+        return False
+    return isinstance(told, dict) and told.get(SIMULATED_MARK) is True
+
+
+def _look(files: list[ResultFile]) -> tuple[Evidence, dict[Path, Problem]]:
+    """What the answers look like, and the files that can't be read, or in which nothing is a result."""
     evidence = Evidence()
-    unreadable: dict[Path, str] = {}
+    faults: dict[Path, Problem] = {}
     for file in files:
         try:
-            for line in read_lines(file.path):
-                if isinstance(line, Line):
-                    evidence.add(current_id(line.entry_id), file.category, line.result)
+            lines = (line for line in read_lines(file.path) if isinstance(line, Line))
+            found = False
+            for line in lines:
+                found = True
+                evidence.add(current_id(line.entry_id), file.category, line.result)
+            if not found:
+                faults[file.path] = Problem(file.path, 0, NO_RESULT)
         except OSError as ex:
-            unreadable[file.path] = ex.strerror or type(ex).__name__
-    return evidence, unreadable
+            faults[file.path] = Problem(file.path, 0, ex.strerror or type(ex).__name__)
+    return evidence, faults
 
 
 def _note(scoring: Scoring, problem: Problem, kind: str) -> None:

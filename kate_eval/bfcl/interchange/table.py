@@ -11,16 +11,13 @@ from kate_eval.bfcl import engine
 from kate_eval.bfcl.categories import CATEGORIES
 from kate_eval.bfcl.interchange.dialects import DIALECTS
 from kate_eval.bfcl.interchange.figures import Figure, figures, official_totals
-from kate_eval.bfcl.interchange.score import Scoring
+from kate_eval.bfcl.interchange.score import MAX_NAMED, Scoring
 from kate_eval.stats import Estimate
-
-MAX_NAMED = 20
-"""Problems of a file, and missing entries, that are named; the others are counted."""
 
 
 def score_table(scoring: Scoring) -> Table:
     """Aggregates and categories with their intervals, and the official share beside them."""
-    table = Table(title="BFCL-V3", title_justify="left")
+    table = Table(title=f"BFCL-V3{_marked(scoring)}", title_justify="left")
     table.add_column("Score")
     for name in ("Ours % [95% interval]", "n", "Errors", "Missing", "bfcl evaluate %"):
         table.add_column(name, justify="right")
@@ -30,10 +27,15 @@ def score_table(scoring: Scoring) -> Table:
     return table
 
 
+def _marked(scoring: Scoring) -> str:
+    return " (SIMULATED)" if scoring.simulated else ""
+
+
 def _counts(row: Figure) -> tuple[str, str, str]:
-    if row.official is None:
+    if row.name not in CATEGORIES:
         return "", "", ""
-    return str(row.errors), str(row.missing), f"{100 * row.official:.2f}"
+    official = "-" if row.official is None else f"{100 * row.official:.2f}"
+    return str(row.errors), str(row.missing), official
 
 
 def _percent(estimate: Estimate | None) -> str:
@@ -45,9 +47,8 @@ def _percent(estimate: Estimate | None) -> str:
 
 def totals_table(scoring: Scoring) -> Table:
     """The totals as the official tool writes them."""
-    table = Table(
-        title=f"As bfcl evaluate {engine.BFCL_EVAL_VERSION} writes it (V4's rules)", title_justify="left"
-    )
+    title = f"As bfcl evaluate {engine.BFCL_EVAL_VERSION} writes it (V4's rules){_marked(scoring)}"
+    table = Table(title=title, title_justify="left")
     table.add_column("Total")
     table.add_column("%", justify="right")
     for name, value in official_totals(scoring).items():
@@ -57,6 +58,8 @@ def totals_table(scoring: Scoring) -> Table:
 
 def notes(scoring: Scoring) -> Iterator[str]:
     """What a reader must know beside the tables."""
+    if scoring.simulated:
+        yield "SIMULATED: the answers are of a policy that knows the gold ones; nothing in them is a model's."
     dots = "keep" if scoring.dialect.dotted else "lose"
     yield f"Read as {scoring.dialect.name}; names {dots} their dots.{_official_reading(scoring)}"
     yield from _errors(scoring)
@@ -94,17 +97,23 @@ def _errors(scoring: Scoring) -> Iterator[str]:
 
 
 def _missing(scoring: Scoring) -> Iterator[str]:
-    categories = sorted({item.entry.category for item in scoring.judged.values()}, key=CATEGORIES.index)
-    missing = [entry for category in categories for entry in scoring.missing(category)]
+    missing = [entry for category in scoring.categories for entry in scoring.missing(category)]
     if missing:
         named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         yield (
             f"{len(missing)} entries of these categories have no result ({named}): scored is what there is; "
             "bfcl evaluate needs --partial-eval."
         )
+    if scoring.unscored:
+        yield (
+            f"Not scored, and so no aggregate that they belong to: {', '.join(scoring.unscored)}. "
+            "bfcl evaluate stops at a file without results: remove it, or play it again."
+        )
 
 
 _SAID = {
+    "empty": "files hold no result",
+    "unnamed": "files are named for no category",
     "malformed": "lines or files could not be read",
     "unknown": "lines are of no entry of this data",
     "foreign": "lines are of another category than their file",
@@ -131,6 +140,7 @@ def as_json(scoring: Scoring) -> dict[str, Any]:
     """Everything, for programs: figures, totals, each entry's verdict, the problems."""
     return {
         "path": _printable(str(scoring.path)),
+        "simulated": scoring.simulated,
         "bfcl_eval_version": engine.BFCL_EVAL_VERSION,
         "dialect": scoring.dialect.name,
         "scores": {row.name: _estimate(row) for row in figures(scoring)},

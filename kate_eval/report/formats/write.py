@@ -33,6 +33,21 @@ TABLES = "tables"
 """The folder, in a report's, with a CSV file for each table."""
 
 
+def require_format(place: Path) -> None:
+    """Check that a report can be written to a place, before it is made.
+
+    Raises:
+        ConfigurationError: the place is a file, or would be, without an ending of FORMATS.
+    """
+    if place.is_dir() or place.suffix.lower() in FORMATS:
+        return
+    if place.is_file() or (place.suffix and place.suffix[1:].isalpha()):
+        known = ", ".join(FORMATS)
+        raise ConfigurationError(
+            f"{place} is no format of ours; end it in {known}, or name a folder without an ending"
+        )
+
+
 def write_report(document: Document, place: Path, viewers: Mapping[str, str] | None = None) -> list[Path]:
     """Write a report; what a folder held of an older one is replaced.
 
@@ -51,11 +66,7 @@ def write_report(document: Document, place: Path, viewers: Mapping[str, str] | N
         place.parent.mkdir(parents=True, exist_ok=True)
         writer(document, place)
         return [place]
-    if place.is_file() or (place.suffix and not place.is_dir() and place.suffix[1:].isalpha()):
-        known = ", ".join(FORMATS)
-        raise ConfigurationError(
-            f"{place} is no format of ours; end it in {known}, or name a folder without an ending"
-        )
+    require_format(place)
     place.mkdir(parents=True, exist_ok=True)
     written = []
     for ending, write in FORMATS.items():

@@ -25,7 +25,7 @@ from kate_eval.report.page.html import html, page_data
 
 logger = logging.getLogger(__name__)
 
-HOST, PORT = "127.0.0.1", 7576
+HOST = "127.0.0.1"
 EVERY = 2.0
 """Seconds between two looks at the logs; more where making the report takes longer."""
 _OURS = re.compile(r"(localhost|127\.0\.0\.1)(:\d+)?")
@@ -143,7 +143,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(make: Callable[[], Document], folders: tuple[Path, ...], port: int = PORT) -> Iterator[str]:
+def serving(make: Callable[[], Document], folders: tuple[Path, ...], port: int) -> Iterator[str]:
     """Serve the report until the block ends; yields its URL.
 
     Args:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from kate_eval.bfcl.interchange.score import score_results
 from kate_eval.cli import main
 from kate_eval.episode import OUTCOME_KEY
 from kate_eval.logs import ORIGIN
-from kate_eval.solvers.kate import baseline
+from kate_eval.solvers.kate import baseline, width
 from kate_eval.tasks.bfcl import bfcl
 from tests.conftest import Scripted, output
 
@@ -179,3 +180,47 @@ def test_halves_of_characters_are_mended_and_whole_ones_kept() -> None:
         ["[f(x='\\ufffd\\ufffd')]", "\ufffd🚗"]
     ]
     assert mended([7, None, {"f": {}}], "fc") == [7, None, {"f": {}}]
+
+
+def test_a_damaged_log_is_named_and_the_others_are_exported(one_failed: EvalLog, tmp_path: Path) -> None:
+    whole = Path(one_failed.location)
+    (tmp_path / "bad.eval").write_bytes(b"PK")
+    spoilt = tmp_path / "spoilt.eval"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(spoilt, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, b"{" if name.startswith("samples/") else source.read(name))
+    done = exported(tmp_path, tmp_path / "result")
+    assert done.exit_code == 0 and f"can't be read: {tmp_path}/bad.eval (it is cut off" in done.output
+    assert f"can't be read to its end: {spoilt} (" in done.output and "3 entries of" in done.output
+    done = exported(spoilt, tmp_path / "none")
+    assert done.exit_code == 1 and "None of the logs can be read to its end" in done.output
+
+
+def test_a_sample_in_flight_when_its_run_was_broken_off_is_said_to_be_interrupted(
+    one_failed: EvalLog, tmp_path: Path
+) -> None:
+    failed = next(sample for sample in one_failed.samples or [] if sample.error)
+    assert failed.error is not None
+    failed.error.message = "CancelledError('Cancelled via cancel scope 7f; reason: deadline')\n\nmore"
+    log = one_failed.model_copy(update={"status": "cancelled"})
+    write_eval_log(log, log.location)
+    done = exported(log, tmp_path / "out", "--partial")
+    assert f"{failed.id} left out, not scored: interrupted\n" in done.output
+
+
+def test_the_folder_says_how_its_run_was_played_and_a_simulated_one_is_scored_as_such(
+    run: Any, tmp_path: Path
+) -> None:
+    task = bfcl(categories="parallel", split="all")
+    task.metadata = {**(task.metadata or {}), "grid": {"name": "g", "cell": "majority"}}
+    log = run(task, "simulated/default", width(width=2, aggregate="majority"), limit=1)
+    folder = tmp_path / "result" / MODEL
+    assert exported(log, tmp_path / "result").exit_code == 0
+    told = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    assert (told["solver"], told["cell"], told["SIMULATED"]) == ("width", "majority", True)
+    assert told["settings"]["width"] == 2 and told["model"] == "simulated/default"
+    for place in (folder, folder / "non_live" / "BFCL_v4_parallel_result.json", tmp_path / "result"):
+        done = CliRunner().invoke(main, ["bfcl", "score", str(place)])
+        assert done.exit_code == 0 and "BFCL-V3 (SIMULATED)" in done.output, done.output
+    (folder / ORIGIN).write_text('{"SIMULATED": "no"}')
+    assert "SIMULATED" not in CliRunner().invoke(main, ["bfcl", "score", str(folder)]).output

@@ -227,3 +227,25 @@ def test_multi_turn_results_that_end_early_are_wrong(tmp_path: Path) -> None:
         write_lines(tmp_path / result_file(category), [{**line, "result": line["result"][:-1]}])
     scoring = score_results(tmp_path, None)
     assert {item.verdict.error_type for item in scoring.judged.values()} == {"multi_turn:force_terminated"}
+
+
+def test_files_without_a_result_or_a_category_are_named_and_their_entries_missing(tmp_path: Path) -> None:
+    first, *others = [write_right(tmp_path, category, 1) for category in MULTI_TURN]
+    first.write_bytes(b"")
+    others[0].write_text("{\n", encoding="utf-8")
+    nameless = write_lines(tmp_path / "foo_result.json", [right(load_category("multiple")[0])])
+    rows = {row.name: row for row in figures(score_results(tmp_path, None))}
+    assert list(rows) == ["multi_turn", *MULTI_TURN]
+    assert rows["multi_turn"].ours is rows[MULTI_TURN[0]].ours is rows[MULTI_TURN[1]].ours is None
+    assert [rows[c].missing for c in MULTI_TURN] == [200, 200, 199, 199]
+    told = scored(tmp_path).output
+    assert f"{first}: no line of it is a result" in told and f"{others[0]}: no line of it is a result" in told
+    assert f"{nameless}: no category of BFCL is named so" in told
+    assert "798 entries of these categories have no result" in told
+    assert f"no aggregate that they belong to: {MULTI_TURN[0]}, {MULTI_TURN[1]}." in told
+
+
+def test_where_no_file_holds_a_result_that_is_said_and_no_mode_asked_for(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "BFCL_v4_multiple_result.json", [])
+    done = scored(tmp_path)
+    assert done.exit_code == 1 and f"Nothing to score: {file}: no line of it is a result" in done.output

@@ -111,6 +111,8 @@ def test_ctrl_c_ends_the_command_without_a_word_of_python(tmp_path: Path) -> Non
     assert process.stdout is not None
     line = process.stdout.readline()
     assert "http://127.0.0.1:" in line
+    assert process.stdout.readline().startswith("There are no logs yet")
+    assert process.stdout.readline().endswith(f"inspect view --log-dir {tmp_path}\n")
     time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
