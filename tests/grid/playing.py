@@ -24,8 +24,8 @@ def kate_grid(*arguments: object) -> Result:
 
 
 def rows(output: str) -> dict[str, list[str]]:
-    """First column of a printed table -> the other columns."""
+    """First column of a printed table -> the other columns; Inspect's own tables have two."""
     lines = [
         [part.strip() for part in line.strip("│").split("│")] for line in output.splitlines() if "│" in line
     ]
-    return {line[0]: line[1:] for line in lines}
+    return {line[0]: line[1:] for line in lines if len(line) > 2}
