@@ -139,9 +139,13 @@ def _judged(
         for s in seeds
     ]
     spread = f"; by seed {', '.join(f'{100 * one:+.1f}' for one in each)}" if len(seeds) > 1 else ""
-    told = f"{100 * change.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] p={change.p_value():.3f}{spread}"
+    told = f"{100 * change.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] {_p(change.p_value())}{spread}"
     came_out = None if not change.stderr else True if low > 0 else False if high < 0 else None
     return Claim(text, _percent(before), _percent(after), told, came_out)
+
+
+def _p(value: float) -> str:
+    return "p<0.001" if value < 0.001 else f"p={value:.3f}"
 
 
 def _percent(found: Estimate) -> str:
@@ -161,7 +165,7 @@ def _falls(text: str, curves: Sequence[Curve]) -> Claim:
     came_out = right.pop() if sure and len(right) == 1 else None
     before, after = fmean(b for b, _ in ends), fmean(a for _, a in ends)
     told = ", ".join(
-        f"{a - b:+.3f}, slope p={slope.pvalue:.3f}" for (b, a), slope in zip(ends, slopes, strict=True)
+        f"{a - b:+.3f}, slope {_p(slope.pvalue)}" for (b, a), slope in zip(ends, slopes, strict=True)
     )
     return Claim(
         f"{text} (first fifth of its steps, last fifth)", f"{before:.3f}", f"{after:.3f}", told, came_out
