@@ -118,7 +118,8 @@ def _drawn(seeds: Sequence[Seed], kind: Kind, candidates: int) -> Estimate:
     """The mean over steps and seeds, with the error of drawing so many answers to each step."""
     shares = [share for seed in seeds for share in seed.answers[kind[0]][kind[1]].values()]
     variance = sum(share * (1 - share) for share in shares) / (candidates - 1)
-    return Estimate(fmean(shares), math.sqrt(variance) / len(shares), len(shares), len(shares))
+    draws = len(shares) * candidates
+    return Estimate(fmean(shares), math.sqrt(variance) / len(shares), draws, draws)
 
 
 def _judged(
@@ -173,13 +174,22 @@ def _falls(text: str, curves: Sequence[Curve]) -> Claim:
 
 
 def write_results(
-    out: Path, seeds: Sequence[Seed], steps: Steps, size: dict[str, Any], seconds: float
+    out: Path, seeds: Sequence[Seed], steps: Steps, size: dict[str, Any], seconds: float | None
 ) -> None:
-    """README.md with the table, results.json with all figures, mechanism.png."""
+    """README.md with the table, results.json with all figures, mechanism.png.
+
+    Args:
+        out: folder.
+        seeds: what they gave.
+        steps: that were asked.
+        size: how much was trained and asked.
+        seconds: that all of it took; None where seeds were there before.
+    """
     found = claims(seeds, steps, size["candidates"])
     (out / "results.json").write_text(
         json.dumps(
-            {"size": size, "seconds": round(seconds), "claims": [vars(one) for one in found]}, indent=2
+            {"size": size, "seconds": seconds and round(seconds), "claims": [vars(one) for one in found]},
+            indent=2,
         )
         + "\n"
     )
@@ -188,7 +198,7 @@ def write_results(
 
 
 def _text(
-    seeds: Sequence[Seed], steps: Steps, found: Sequence[Claim], size: dict[str, Any], seconds: float
+    seeds: Sequence[Seed], steps: Steps, found: Sequence[Claim], size: dict[str, Any], seconds: float | None
 ) -> list[str]:
     base = seeds[0].base
     scenarios = {name: len(set(clusters.values())) for name, clusters in steps.items()}
@@ -209,15 +219,17 @@ def _text(
         "|---|---|---|---|---|",
     ]
     lines += [f"| {c.text} | {c.before} | {c.after} | {c.change} | {marks[c.came_out]} |" for c in found]
+    took = "Seeds were there before" if seconds is None else f"{seconds / 60:.0f} minutes"
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     lines += [
         "",
         "Brackets are 95% intervals; differences are paired by step. On the test half they are clustered by "
         "scenario: it is a sample of tasks. On the training half they are of the draws alone: how sure the "
-        "reward on these very steps is. Seeds are averaged step by step, not taken for a sample. "
+        "reward on these very steps is. Seeds are averaged step by step, not taken for a sample; p-values "
+        "are not adjusted for the number of lines. "
         "Sizes: "
         + ", ".join(f"{name} {value}" for name, value in size.items())
-        + f". {seconds / 60:.0f} minutes (but for what was there already), {platform.machine()}, {packages}.",
+        + f". {took}, {platform.machine()}, {packages}.",
         "",
         "![curves and accuracies](mechanism.png)",
     ]

@@ -210,9 +210,11 @@ def check(out: Path, size: Size, vllm: str | None = None, served: bool = True) -
     out.mkdir(parents=True, exist_ok=True)
     require_size(out / "size.json", size)
     began = time.monotonic()
+    resumed = any(out.glob("seed-*"))
     make_rows(out, size.rl_entries)
     seeds = [run_seed(out, seed, size) for seed in range(size.seeds)]
     if served:
         rescore(out, size, vllm)
-    write_results(out, seeds, clusters(steps_of(out, size)), asdict(size), time.monotonic() - began)
+    seconds = None if resumed else time.monotonic() - began
+    write_results(out, seeds, clusters(steps_of(out, size)), asdict(size), seconds)
     say(f"Written: {out / 'README.md'}, {out / 'mechanism.png'}")
