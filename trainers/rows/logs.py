@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,11 @@ class LogRows:
     made_from: dict[str, frozenset[str]] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def know(self, made_from: Mapping[str, frozenset[str]]) -> None:
+        """Note what shown items were made from; items of several banks may share an id: it may be any."""
+        for item, entries in made_from.items():
+            self.made_from[item] = self.made_from.get(item, frozenset()) | entries
 
 
 async def make_log_rows(
@@ -148,9 +153,7 @@ async def rows_of_logs(
             seen |= new.keys()
             found.rows += new.values()
             found.items += items
-            for item, entries in made_from.items():
-                # Items of several banks may share an id: any of their entries may be in the prompt.
-                found.made_from[item] = found.made_from.get(item, frozenset()) | entries
+            found.know(made_from)
         if len(found.rows) > before:
             found.logs.append(name.rpartition("/")[2])
     found.notes += [f"{count} {reason}" for reason, count in left_out.most_common() if count]

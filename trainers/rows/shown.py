@@ -59,7 +59,7 @@ def keep_apart(rows: Sequence[Row], made_from: MadeFrom, benchmark: str, recipe:
     return Apart(
         kept,
         Shown(sources, len(unknown)),
-        bool(of_any_test(sources, benchmark)),
+        not tested.isdisjoint(sources),
         tuple(f"{n} rows: their prompts show knowledge of {what}" for what, n in counts.items() if n),
     )
 
