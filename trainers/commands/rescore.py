@@ -65,15 +65,8 @@ def rescore(
 
     if found.card is not None and found.card.leaked:
         say(f"{warning(found.card.leaked)}. The report flags its rows.")
-    plans = play(
-        found,
-        grid,
-        Options(log_dir=logs, **options),
-        serve,
-        base,
-        say,
-        "rich" if console.is_terminal else "none",
-    )
+    display = "rich" if console.is_terminal else "none"
+    plans = play(found, grid, Options(log_dir=logs, **options), serve, base, say, display)
     for plan in plans:
         console.print(end_table(plan))
     say(f"Logs: {logs}. The report: kate report {logs}")
