@@ -1,15 +1,17 @@
-"""The floor: the workload played by plain asyncio sockets, the official executor and the official checker.
+"""A bare asyncio client, the official executor and the official checker: no framework and no log.
 
-What is left when there is no framework, no log and no client library: nothing does less work and still
-gives verdicts. Only for gold: the official executor evaluates call strings.
-`python floor.py WORKLOAD BASE_URL [--limit N]` prints {"accuracy": ...}.
+With plain sockets it is the floor: nothing does less work and still gives verdicts. With `--client openai`
+the requests go through AsyncOpenAI, as in a script that someone writes for the purpose. Only for gold: the
+official executor evaluates call strings.
+`python floor.py WORKLOAD BASE_URL [--client openai] [--limit N]` prints {"accuracy": ...}.
 """
 
 import argparse
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
@@ -19,7 +21,17 @@ CATEGORY = "multi_turn_base"
 AT_ONCE = 100
 
 
-class Client:
+class Client(Protocol):
+    """What a worker sends its requests through."""
+
+    async def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """POST a chat completion and return its message."""
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+
+
+class Sockets:
     """One keep-alive connection to the endpoint."""
 
     def __init__(self, base_url: str) -> None:
@@ -43,6 +55,32 @@ class Client:
         """Close the connection, if there is one."""
         if self._streams is not None:
             self._streams[1].close()
+
+
+class OpenAI:
+    """Requests through an AsyncOpenAI that all workers share, as its own documentation has it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """POST a chat completion and return its message."""
+        answer = await self._client.chat.completions.create(**request)
+        message: dict[str, Any] = answer.choices[0].message.model_dump(exclude_none=True)
+        return message
+
+    def close(self) -> None:
+        """The connections are the shared client's."""
+
+
+def clients(kind: str, base_url: str) -> Callable[[], Client]:
+    """What makes a worker's client."""
+    if kind == "sockets":
+        return lambda: Sockets(base_url)
+    from openai import AsyncOpenAI  # seconds to import, which the sockets must not pay
+
+    shared = AsyncOpenAI(base_url=base_url, api_key="none")
+    return lambda: OpenAI(shared)
 
 
 def call_text(name: str, arguments: dict[str, Any]) -> str:
@@ -80,7 +118,7 @@ def correct(entry: dict[str, Any], played: list[list[list[str]]]) -> bool:
     return bool(multi_turn_checker(played, entry["gold"], test_entry, CATEGORY, "floor")["valid"])
 
 
-async def run(workload: dict[str, Any], base_url: str, limit: int | None) -> float:
+async def run(workload: dict[str, Any], client_of: Callable[[], Client], limit: int | None) -> float:
     """Play and check the entries; returns the accuracy."""
     shown = ("name", "description", "parameters")
     schemas = {
@@ -91,7 +129,7 @@ async def run(workload: dict[str, Any], base_url: str, limit: int | None) -> flo
     answers: list[tuple[dict[str, Any], list[list[list[str]]]]] = []
 
     async def worker() -> None:
-        client = Client(base_url)
+        client = client_of()
         for entry in waiting:
             played = await play(entry, [schemas[name] for name in entry["tools"]], client)
             answers.append((entry, played))
@@ -106,10 +144,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("workload", type=Path)
     parser.add_argument("base_url")
+    parser.add_argument("--client", choices=("sockets", "openai"), default="sockets")
     parser.add_argument("--limit", type=int)
     args = parser.parse_args()
     workload = json.loads(args.workload.read_text(encoding="utf-8"))
-    print(json.dumps({"accuracy": asyncio.run(run(workload, args.base_url, args.limit))}))
+    accuracy = asyncio.run(run(workload, clients(args.client, args.base_url), args.limit))
+    print(json.dumps({"accuracy": accuracy}))
 
 
 if __name__ == "__main__":

@@ -103,12 +103,16 @@ def _official_accuracy(folder: Path) -> float | None:
         return float(json.loads(lines.readline())["accuracy"])
 
 
-def _floor(base_url: str, folder: Path, one: bool) -> list[Command]:
-    command: Command = [python_of("kate"), ROOT / "benchmarks" / "floor.py", WORKLOAD, base_url]
-    return [[*command, "--limit", "1"] if one else command]
+def _asyncio(client: str) -> Callable[[str, Path, bool], list[Command]]:
+    def commands(base_url: str, folder: Path, one: bool) -> list[Command]:
+        command: Command = [python_of("kate"), ROOT / "benchmarks" / "floor.py", WORKLOAD, base_url]
+        command = [*command, "--client", client]
+        return [[*command, "--limit", "1"] if one else command]
+
+    return commands
 
 
-def _floor_accuracy(folder: Path) -> float | None:
+def _asyncio_accuracy(folder: Path) -> float | None:
     last = (folder / "output.txt").read_text(encoding="utf-8").splitlines()[-1]
     return float(json.loads(last)["accuracy"])
 
@@ -146,8 +150,11 @@ INSPECT_EVALS = Peer(
     _inspect("inspect_evals", "inspect_evals/bfcl", "-T", f"categories={CATEGORY}"),
     _inspect_accuracy("inspect_evals", "accuracy"),
 )
-FLOOR = Peer("floor", "floor (sockets, official checker)", "kate", _floor, _floor_accuracy)
+CLIENT = Peer("client", "bare asyncio client (AsyncOpenAI)", "kate", _asyncio("openai"), _asyncio_accuracy)
+FLOOR = Peer("floor", "floor (asyncio sockets)", "kate", _asyncio("sockets"), _asyncio_accuracy)
 
-PEERS: dict[str, Peer] = {peer.key: peer for peer in (KATE, PROVIDER, BARE, OFFICIAL, INSPECT_EVALS, FLOOR)}
+PEERS: dict[str, Peer] = {
+    peer.key: peer for peer in (KATE, PROVIDER, BARE, OFFICIAL, INSPECT_EVALS, CLIENT, FLOOR)
+}
 
 BENCH_RUNS = BENCH / "runs"
