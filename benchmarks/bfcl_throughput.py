@@ -104,16 +104,23 @@ MEASURES: dict[str, Callable[[Result], float]] = {
 }
 
 
+OURS = ("kate", "provider")
+
+
 def ratios(rounds: Sequence[dict[str, Result]]) -> list[str]:
-    """kate-eval divided by each other peer: the median of the rounds' ratios."""
-    rows = []
-    for name in rounds[0]:
-        if name != "kate" and "kate" in rounds[0]:
-            values = [
-                median(of(found["kate"]) / of(found[name]) for found in rounds) for of in MEASURES.values()
-            ]
-            rows.append([PEERS[name].title, *(f"{value:.2f}" for value in values)])
-    return _table(["kate-eval divided by", *MEASURES], rows) if rows else []
+    """Each of ours divided by each other peer: the median of the rounds' ratios."""
+    lines: list[str] = []
+    for ours in OURS:
+        others = [name for name in rounds[0] if name != ours]
+        if ours in rounds[0] and others:
+            head = [f"{PEERS[ours].title} divided by", *MEASURES]
+            lines += ["", *_table(head, [_divided(rounds, ours, name) for name in others])]
+    return lines[1:]
+
+
+def _divided(rounds: Sequence[dict[str, Result]], ours: str, name: str) -> list[str]:
+    found = [median(of(each[ours]) / of(each[name]) for each in rounds) for of in MEASURES.values()]
+    return [PEERS[name].title, *(f"{value:.2f}" for value in found)]
 
 
 def stages(rounds: Sequence[dict[str, Result]]) -> list[str]:

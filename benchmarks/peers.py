@@ -42,6 +42,8 @@ def variables(base_url: str, folder: Path) -> dict[str, str]:
         "MOCK_BASE_URL": base_url,
         "MOCK_API_KEY": "none",
         "KATE_BASE_URL": base_url,
+        # Its one or two requests, before the first sample, are none of the workload's.
+        "KATE_EVAL_PREFLIGHT": "false",
         "OPENAI_BASE_URL": base_url,
         "OPENAI_API_KEY": "none",
         "BFCL_PROJECT_ROOT": str(folder),
