@@ -110,7 +110,7 @@ def run(tmp_path: Path) -> Callable[..., EvalLog]:
 
     def run_eval(task: Task, model: Model | str, solver: Solver | None = None, **options: Any) -> EvalLog:
         [log] = eval(
-            task, model=model, solver=solver, log_dir=str(tmp_path / "logs"), display="none", **options
+            task, model=model, solver=solver, log_dir=str(tmp_path / "logs"), display="log", **options
         )
         return log
 

@@ -41,7 +41,7 @@ def test_a_log_can_be_scored_again_without_an_environment(run: Any) -> None:
 
     log = run(bfcl(categories="multi_turn_base"), "simulated/weak", baseline(), limit=10)
     before = [s.scores["bfcl_verdict"].value for s in log.samples]
-    again = score(log, bfcl_verdict(), action="overwrite", display="none")
+    again = score(log, bfcl_verdict(), action="overwrite", display="log")
     assert again.samples and before == [s.scores["bfcl_verdict"].value for s in again.samples if s.scores]
     assert {"C", "I"} >= set(before)
 

@@ -101,6 +101,6 @@ def test_the_listed_task_is_the_task_under_another_name(tmp_path: Path) -> None:
     ours, listed = bfcl(**options), kate_bfcl(**options)
     assert [s.id for s in ours.dataset] == [s.id for s in listed.dataset]
     assert (ours.version, ours.metadata) == (listed.version, listed.metadata)
-    [log] = eval(listed, model="simulated/perfect", limit=1, log_dir=str(tmp_path), display="none")
+    [log] = eval(listed, model="simulated/perfect", limit=1, log_dir=str(tmp_path), display="log")
     assert log.eval.task.rpartition("/")[2] == "kate_bfcl"
     assert log.status == "success"

@@ -25,7 +25,7 @@ def main() -> None:
         model=Scripted(answer).model(),
         limit=2,
         log_dir=folder,
-        display="none",
+        display="log",
     )
 
 

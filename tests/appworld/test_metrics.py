@@ -81,7 +81,7 @@ def test_inspect_hands_over_each_epoch_by_itself(tmp_path: Path) -> None:
     samples = [Sample(id=n, input="x", metadata=told) for n in (1, 2)]
     task = Task(dataset=samples, scorer=passes(), epochs=2)
     model = Scripted(lambda messages, config: output("Done.")).model()
-    [log] = eval(task, model=model, log_dir=str(tmp_path), display="none")
+    [log] = eval(task, model=model, log_dir=str(tmp_path), display="log")
     assert log.results is not None
     metrics = {name: found.value for one in log.results.scores for name, found in one.metrics.items()}
     assert (metrics["accuracy"], metrics["tgc"], metrics["sgc"]) == (0.5, 50.0, 0.0)

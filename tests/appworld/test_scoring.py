@@ -51,7 +51,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, tasks: list[AppTask], solut
         tasks[2].instruction: ["I don't know.", "```python\nprint(apis.supervisor.show_profile())\n```"],
     }
     folder, model = str(tmp_path_factory.mktemp("logs")), scripted(plans).model()
-    [log] = eval(appworld(SPLIT, max_interactions=4), model=model, limit=3, log_dir=folder, display="none")
+    [log] = eval(appworld(SPLIT, max_interactions=4), model=model, limit=3, log_dir=folder, display="log")
     return log
 
 
@@ -86,7 +86,7 @@ def test_solved_submitted_and_never_submitted(played: EvalLog, tasks: list[AppTa
 
 
 def test_a_log_scores_alike_again(played: EvalLog) -> None:
-    again = score(played, appworld_verdict(), action="overwrite", display="none")
+    again = score(played, appworld_verdict(), action="overwrite", display="log")
     assert verdicts(again) == verdicts(played)
     assert metrics(again) == metrics(played)
 

@@ -241,7 +241,7 @@ def results(max_samples: int, latency: float, log_dir: Path) -> dict[tuple[str, 
         model_args={"latency": latency},
         max_samples=max_samples,
         log_dir=str(log_dir),
-        display="none",
+        display="log",
     )
     assert log.status == "success" and log.samples, log.error
     return {(str(sample.id), sample.epoch): sample.output.completion for sample in log.samples}

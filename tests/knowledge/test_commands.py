@@ -73,7 +73,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> EvalLog:
         solver=baseline(),
         limit=4,
         log_dir=str(folder),
-        display="none",
+        display="log",
     )
     assert log.status == "success" and log.samples and not any(sample.error for sample in log.samples)
     return log

@@ -35,7 +35,9 @@ class Endpoint:
         self.spoil: Any = lambda data: data
         handler = type("Handler", (_Handler,), {"endpoint": self})
         self.server = Listening(("127.0.0.1", 0), handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     def answer(self, texts: list[str]) -> tuple[int, Any]:

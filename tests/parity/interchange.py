@@ -73,7 +73,7 @@ def real_log(folder: Path, ids: Sequence[str]) -> EvalLog:
         solver=baseline(),
         sample_id=list(ids),
         log_dir=str(folder),
-        display="none",
+        display="log",
     )
     return log
 

@@ -38,7 +38,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
             solver=solver,
             limit=4,
             log_dir=str(folder),
-            display="none",
+            display="log",
         )
         # Two that began in one second would be in any order by name.
         Path(log.location).rename(folder / f"2026-11-25T00-00-0{number}-00-00_bfcl_{number}.eval")
@@ -135,12 +135,12 @@ def test_what_is_no_count_is_left_out(logs: Path) -> None:
 
 
 def test_logs_of_other_tasks_are_counted_and_left_out(logs: Path) -> None:
-    eval(Task([Sample("hi")]), model="mockllm/model", log_dir=str(logs), display="none")
+    eval(Task([Sample("hi")]), model="mockllm/model", log_dir=str(logs), display="log")
     assert len(read_runs(logs)) == 2 and notes(logs) == {"foreign": "1 log of another task left out"}
 
 
 def test_a_folder_of_other_things_has_no_logs(tmp_path: Path) -> None:
-    eval(Task([Sample("hi")]), model="mockllm/model", log_dir=str(tmp_path), display="none")
+    eval(Task([Sample("hi")]), model="mockllm/model", log_dir=str(tmp_path), display="log")
     (tmp_path / "report.json").write_text("{}")
     (tmp_path / "2026-01-01T00-00-00+00-00_bfcl_abc.json").write_text('{"version": 2}')
     with pytest.raises(

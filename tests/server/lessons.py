@@ -54,7 +54,7 @@ def played(task: Task, ids: list[str], solvers: list[Solver]) -> Iterator[dict[s
                     solver=solver,
                     sample_id=ids,
                     log_dir=folder,
-                    display="none",
+                    display="log",
                 )
                 # The log reads its samples when asked for them.
                 yield from [conversation(sample) for sample in log.samples or []]

@@ -263,7 +263,7 @@ def slow() -> Iterator[tuple[Slow, str]]:
             pass
 
     http = Listening(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield state, f"http://127.0.0.1:{http.server_port}/v1"
     http.shutdown()
     http.server_close()

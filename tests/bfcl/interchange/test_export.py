@@ -54,7 +54,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     second = load_category("multiple")[1].turns[0][0]["content"]
     model = calls_or_fails(lambda text: text == second).model()
     task, folder = bfcl(categories="multiple", split="all"), tmp_path_factory.mktemp("logs")
-    [log] = eval(task, model=model, solver=baseline(), limit=4, log_dir=str(folder), display="none")
+    [log] = eval(task, model=model, solver=baseline(), limit=4, log_dir=str(folder), display="log")
     return Path(log.location)
 
 

@@ -296,7 +296,7 @@ def evaluate(model: Model, samples: int, folder: Path, **options: Any) -> EvalLo
         Task(dataset=dataset, solver=generate(), scorer=includes()),
         model=model,
         log_dir=str(folder),
-        display="none",
+        display="log",
         max_connections=64,
         max_samples=64,
         log_realtime=False,

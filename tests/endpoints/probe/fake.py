@@ -191,7 +191,7 @@ def serving(fake: Fake) -> Iterator[Fake]:
             pass
 
     http = Listening(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     fake.url = f"http://127.0.0.1:{http.server_port}/v1"
     try:
         yield fake

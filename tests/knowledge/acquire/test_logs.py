@@ -45,7 +45,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> EvalLog:
         solver=baseline(),
         sample_id=[f"multi_turn_base_{n}" for n in range(1, 25, 2)] + ["simple_python_1", "simple_python_3"],
         log_dir=str(folder),
-        display="none",
+        display="log",
     )
     return log
 

@@ -84,7 +84,7 @@ class _Noting(BaseHTTPRequestHandler):
 def listener() -> Iterator[Counting]:
     """Such a server."""
     with Counting() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield server
         server.shutdown()
 

@@ -79,7 +79,7 @@ def static(tmp_path: Path) -> Iterator[str]:
     """A static host of tmp_path/report."""
     handler: Any = partial(_Quiet, directory=str(tmp_path / "report"))
     with Listening(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
