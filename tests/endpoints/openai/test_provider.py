@@ -26,6 +26,7 @@ from inspect_ai.model import (
 from inspect_ai.scorer import includes
 from inspect_ai.solver import generate
 
+from kate_eval.endpoints.openai import attempts
 from kate_eval.endpoints.openai.failures import Refused, Unavailable
 from kate_eval.errors import EndpointError
 from tests.conftest import now
@@ -134,7 +135,9 @@ BROKEN: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("reply", BROKEN.values(), ids=BROKEN)
-def test_what_may_pass_is_tried_again(reply: Reply) -> None:
+def test_what_may_pass_is_tried_again(reply: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "FIRST_S", 0.05)
+
     def answer(request: Json, number: int) -> Reply:
         return reply if number < 3 else said("hello")
 
