@@ -113,10 +113,10 @@ def export_logs(
         handler: model of the official table to stand for ours; None: one that reads the mode's results.
         epoch: only this one; None: all.
         partial: take logs of runs that did not end well, too.
-        tell: names what can't be read, and is left out.
+        tell: names what can't be read or is of other data, and is left out.
 
     Raises:
-        ConfigurationError: there is no BFCL log, none can be read, its run was not over, its data is another,
+        ConfigurationError: there is no BFCL log of this data, none can be read, a run was not over,
             the handler does not read its results, or its folder holds another run.
     """
     runs = _runs(logs, partial, tell)
@@ -143,21 +143,25 @@ class _Damaged(Exception):
 
 def _runs(logs: Sequence[Path], partial: bool, tell: Tell) -> list[_Run]:
     chosen = ended_logs(logs, "bfcl", "BFCL", partial, tell)
-    for name, log in chosen.items():
-        _require_same_data(name, log)
+    chosen = {name: log for name, log in chosen.items() if _is_same_data(name, log, tell)}
+    if not chosen:
+        raise ConfigurationError(f"No run was played on the data of bfcl-eval {engine.BFCL_EVAL_VERSION}")
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for name, log in chosen.items():
         parts[_settings(log) if SHARDS in metadata_of(log) else name].append(name)
     return [_Run(tuple(names), chosen[names[0]]) for names in parts.values()]
 
 
-def _require_same_data(name: str, log: EvalLog) -> None:
+def _is_same_data(name: str, log: EvalLog, tell: Tell) -> bool:
     version = metadata_of(log).get("bfcl_eval_version")
-    if version != engine.BFCL_EVAL_VERSION:
-        raise ConfigurationError(
-            f"{name} was played on the data of bfcl-eval {version}; its verdicts hold for that version only, "
-            f"and results are exported for {engine.BFCL_EVAL_VERSION}"
-        )
+    if version == engine.BFCL_EVAL_VERSION:
+        return True
+    file = name.removeprefix("file://")
+    tell(
+        f"Left out, played on the data of bfcl-eval {version}: {file} (its verdicts hold for that version "
+        f"only, and results are exported for {engine.BFCL_EVAL_VERSION})"
+    )
+    return False
 
 
 def _settings(log: EvalLog) -> str:

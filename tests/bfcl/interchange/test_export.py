@@ -157,7 +157,7 @@ def test_parts_of_a_run_are_one_result(one_failed: EvalLog, tmp_path: Path) -> N
     assert done.exit_code == 1 and "is in two logs of one run" in done.output
 
 
-def test_other_logs_and_other_data_are_refused(one_failed: EvalLog, tmp_path: Path) -> None:
+def test_other_logs_are_refused(tmp_path: Path) -> None:
     done = exported(tmp_path / "none", tmp_path / "out")
     assert done.exit_code == 1 and "No such log or folder" in done.output
     (tmp_path / "empty").mkdir()
@@ -166,11 +166,28 @@ def test_other_logs_and_other_data_are_refused(one_failed: EvalLog, tmp_path: Pa
     (tmp_path / "bad.eval").write_bytes(b"PK")
     done = exported(tmp_path / "bad.eval", tmp_path / "out")
     assert done.exit_code == 1 and "Can't read" in done.output and "bad.eval" in done.output
-    metadata = {**(one_failed.eval.metadata or {}), "bfcl_eval_version": "2025.1.1"}
-    log = one_failed.model_copy(update={"eval": one_failed.eval.model_copy(update={"metadata": metadata})})
-    write_eval_log(log, log.location)
-    done = exported(log, tmp_path / "out")
-    assert done.exit_code == 1 and "data of bfcl-eval 2025.1.1" in done.output
+
+
+def test_a_run_on_other_data_is_named_and_the_others_are_exported(
+    one_failed: EvalLog, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    shutil.copy(one_failed.location, tmp_path / "logs")
+    spec = one_failed.eval
+    metadata = {**(spec.metadata or {}), "bfcl_eval_version": "2025.1.1"}
+    old = one_failed.model_copy(
+        update={"eval": spec.model_copy(update={"metadata": metadata, "eval_id": "old"})}
+    )
+    write_eval_log(old, str(tmp_path / "logs" / "old.eval"))
+    done = exported(tmp_path / "logs", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert (
+        "Left out, played on the data of bfcl-eval 2025.1.1: " in done.output
+        and "3 entries of" in done.output
+    )
+    done = exported(tmp_path / "logs" / "old.eval", tmp_path / "none")
+    assert done.exit_code == 1 and "No run was played on the data of bfcl-eval 20" in done.output
+    assert not (tmp_path / "none").exists()
 
 
 def test_halves_of_characters_are_mended_and_whole_ones_kept() -> None:
