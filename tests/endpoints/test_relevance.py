@@ -73,10 +73,10 @@ def test_any_text_can_be_looked_through(text: str) -> None:
 
 
 def test_a_hostile_text_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for piece in ("```", "```python\n", "``````\nOutput:\n", "Output:\n", "\n"):
         exemplified_in_code(piece * 20_000, WORDS, frozenset({"files.mv"}))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 ENTRIES = [load_entry(entry.id) for entry in list(load(["multi_turn_base"], "test"))[:40]]

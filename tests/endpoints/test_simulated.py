@@ -150,7 +150,7 @@ def test_latency_is_waited_by_all_requests_at_once() -> None:
 
     started = time.monotonic()
     asyncio.run(many())
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < 5  # one after the other would take 10
 
 
 def test_usage_counts_the_prompt_once() -> None:

@@ -262,7 +262,7 @@ def test_no_text_takes_much_time(unit: str, prefix: str) -> None:
     text = (prefix + unit * (MAX_TEXT // len(unit)))[:MAX_TEXT]
     started = time.process_time()
     find(text)
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < 1  # 0.1 s where it grows with the text, minutes with its square
 
 
 def test_a_text_that_is_too_long_is_not_read() -> None:

@@ -49,9 +49,9 @@ def candidate(message: ChatMessageAssistant, mode: Mode, entry: str) -> Candidat
     ],
 )
 def test_odd_texts_are_candidates_in_bounded_time(text: str, entry: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     candidate(assistant(text), "prompt", entry)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @settings(max_examples=300, deadline=None)
