@@ -1,7 +1,7 @@
 """AppWorld's sessions against the engine's reference way, a fresh process per task, on the mini world.
 
 The model is simulated (`simulated/perfect`, 50 ms a request); engine, APIs and evaluation are the real ones.
-Needs `kate appworld setup --mini`. Prints a table; CPU is user plus system time of all processes.
+Needs `kate appworld setup --mini`. Prints JSON; CPU is user plus system time of all processes.
 """
 
 import argparse

@@ -1,19 +1,21 @@
 """What HTTP clients cost: the same POST, so many at once, through each that Inspect already installs.
 
-`python benchmarks/http_clients.py` in an environment with kate-eval, after `bfcl_throughput.py` has
-written the workload. Prints CPU a request of this process; the server's is not counted.
+`python benchmarks/http_clients.py` in an environment with kate-eval. Prints CPU a request of this process;
+the server's is not counted.
 """
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import httpcore
 import httpx
 import httpx2
-from environments import WORKLOAD
+from environments import BENCH, WORKLOAD, write_workload
 from measure import serving
 
 REQUESTS, AT_ONCE, ROUNDS = 1500, 50, 3
@@ -84,6 +86,8 @@ CLIENTS = {
 
 
 def main() -> None:
+    BENCH.mkdir(exist_ok=True)
+    write_workload(Path(sys.executable))
     entry = json.loads(WORKLOAD.read_text(encoding="utf-8"))["entries"][0]
     messages = [{"role": "user", "content": entry["turns"][0]["user"]}]
     body = json.dumps({"model": "gold", "messages": messages, "padding": "x" * 15_000}).encode()

@@ -3,7 +3,7 @@
 Side by side: the exact matrix product, our FAISS index, LanceDB if it is installed; and, on fewer items, the
 cosine taken item by item. Items are drawn around many centres of very different sizes, a third of which a
 topic shares; their classes follow the centre. Queries are drawn the same way and are no items.
-`python benchmarks/vector_index.py` needs an environment that has kate-eval, FAISS and 10 GB of memory.
+`python benchmarks/vector_index.py` needs an environment that has kate-eval, FAISS and 6 GB of memory.
 """
 
 import argparse

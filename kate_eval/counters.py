@@ -168,14 +168,12 @@ def run_counters() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        counters = Counters(**state.store.get(COUNTERS_KEY, {}))
+        kept = state.store.get(COUNTERS_KEY)  # without a default: Inspect's store would keep that
+        counters = Counters(**(kept or {}))
         _, failure = await settle(state)
         value: dict[str, float] = {"errored": float(failure is not None)}
-        value |= (
-            _measured(counters)
-            if COUNTERS_KEY in state.store
-            else dict.fromkeys(_measured(counters), math.nan)
-        )
+        measured = _measured(counters)
+        value |= measured if kept is not None else dict.fromkeys(measured, math.nan)
         provenance = state.store.get(PROVENANCE_KEY)
         return Score(value=dict(value), metadata=asdict(counters) | {"provenance": provenance})
 

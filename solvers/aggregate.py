@@ -9,31 +9,13 @@ frequent candidate is played, which is the first one among equals.
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from kate_eval.episode import Action
 from kate_eval.solvers.adaptive import Rule, ballots, confidence_in
 from kate_eval.solvers.candidate import Candidate, tally, vote_key
 from kate_eval.solvers.context import Context, gather
 from kate_eval.solvers.critic import Review, review
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The action to play and how it was chosen.
-
-    Attributes:
-        action: what is played.
-        how: "only" (one candidate, or one that could be decoded), "agreed", "confident" (adaptive width's
-            leader), or the aggregator's name.
-        evidence: votes and critics' answers, as JSON data for the transcript.
-    """
-
-    action: Action
-    how: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-
+from kate_eval.solvers.decision import Decision
 
 Aggregator = Callable[[Sequence[Candidate], Context], Coroutine[Any, Any, Decision]]
 

@@ -83,6 +83,7 @@ def memp(
     budget: int | None = None,
     inject: str = "turn",
     allow_leakage: bool = False,
+    temperature: float | None = None,
     recover: bool = True,
 ) -> Solver:
     """The paper's Memp baseline: trajectories and summaries, one path.
@@ -97,6 +98,7 @@ def memp(
         budget: tokens for all experiences of a turn; the least similar are dropped first.
         inject: at every turn, or once in a sample.
         allow_leakage: evaluate entries that the bank was built from, marked as such.
+        temperature: of each answer; by default --temperature, or 0.
         recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))
@@ -128,7 +130,7 @@ def width(
         shortlist: show critics only so many of the most frequent candidates.
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
-        temperature: of the candidates; by default 1.
+        temperature: of the candidates; by default --temperature, or 1.
         recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(
@@ -192,7 +194,7 @@ def kate(
         shortlist: show critics only so many of the most frequent candidates.
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
-        temperature: of the candidates; by default 1.
+        temperature: of the candidates; by default --temperature, or 1.
         recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))  # every argument is a parameter of that name

@@ -15,9 +15,10 @@ from inspect_ai.util import LimitExceededError, span
 
 from kate_eval.counters import COUNTERS_KEY, PROVENANCE_KEY, Counters
 from kate_eval.episode import LIMIT_KEY, Turn, current_episode
-from kate_eval.solvers.aggregate import Decision, decide
+from kate_eval.solvers.aggregate import decide
 from kate_eval.solvers.candidate import Candidate
 from kate_eval.solvers.context import Context
+from kate_eval.solvers.decision import Decision
 from kate_eval.solvers.inject import Injected, Injector, Source, open_bank
 from kate_eval.solvers.parameters import Parameters, prompts_hash
 from kate_eval.solvers.preflight import check_at_start

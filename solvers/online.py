@@ -60,6 +60,7 @@ def online(
     inject: str = "turn",
     width: int | str = 1,
     aggregate: str = "critic",
+    confidence: float = 0.95,
     one_call: bool = False,
     temperature: float | None = None,
     recover: bool = True,
@@ -81,8 +82,9 @@ def online(
         inject: at every turn, or once in a sample.
         width: candidates per step, or adaptive:LOW..HIGH.
         aggregate: as of `width`, where there is more than one candidate.
+        confidence: as of `width`, where that is adaptive.
         one_call: in multi-turn entries, play only the first call of a candidate.
-        temperature: of the candidates.
+        temperature: as of `width`; of one candidate, by default --temperature, or 0.
         recover: as of `kate`.
 
     Raises:

@@ -47,7 +47,7 @@ class Parameters(BaseModel):
     """`width` samples of one prompt ("choices"), or one of each depth prompt and the plain one
     ("perspectives"): a name in `sample.SAMPLERS`."""
     temperature: float | None = Field(default=None, ge=0, le=2)
-    """Of the candidates; None: 1 for several choices, else the model's own setting or 0."""
+    """Of the candidates; None: the model's own (--temperature), else 1 for several choices, else 0."""
     aggregate: str = "first"
     """How candidates become one action, unless they all agree: a name in `aggregate.AGGREGATORS`."""
     layout: Literal["multi-turn", "single-turn"] = "multi-turn"

@@ -19,7 +19,7 @@ from kate_eval.errors import BankError, ConfigurationError, KateError
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.folder import is_bank, read_card
 from kate_eval.knowledge.scenario import benchmark_of
-from kate_eval.solvers.needs import needs_of
+from kate_eval.solvers.needs import CHOICES, needs_of
 
 FOLDERS = ("bank", "memory")
 """Parameters of solvers that name a bank's folder."""
@@ -58,6 +58,7 @@ class Preflight(Hooks):
                 require_same_benchmark(step.params, metadata)
                 require_order(step.solver, data.spec.config.max_samples)
                 require_unlearned(step.params.get("memory"), _samples(data))
+                require_variety(step.solver, step.params, data.spec.model_generate_config.temperature)
             check = self._endpoints.setdefault(data.run_id, EndpointCheck())
             await check.require(_needs(data), data.spec.model_base_url, list(data.spec.model_roles or {}))
         except KateError as ex:
@@ -117,6 +118,26 @@ def require_order(solver: str, max_samples: int | None) -> None:
         raise ConfigurationError(
             "online learns from its samples in the dataset's order, but --max-samples is "
             f"{max_samples or 'not set'}: they would be played in an order of chance. Pass --max-samples 1"
+        )
+
+
+def require_variety(solver: str, parameters: Mapping[str, Any], temperature: float | None) -> None:
+    """Check that several samples of one prompt can differ.
+
+    Args:
+        solver: by the name that a user types.
+        parameters: as they were passed.
+        temperature: of the run (--temperature); None: not set.
+
+    Raises:
+        ConfigurationError: they would all be the same.
+    """
+    own = parameters.get("temperature")
+    sampled = any(need in CHOICES for need in needs_of(solver, parameters) or ())
+    if sampled and (temperature if own is None else own) == 0:
+        raise ConfigurationError(
+            "width > 1 with temperature 0 samples the same candidate: leave --temperature out (candidates "
+            "are then drawn at 1), or use one > 0"
         )
 
 

@@ -128,10 +128,11 @@ def deepened(context: Context, depth: str) -> list[ChatMessage]:
 
 
 def _temperature(context: Context, several: bool) -> float | None:
-    """The parameter, else 1 for several choices, else what the run says (--temperature, or the task's 0)."""
-    if context.parameters.temperature is None and several:
-        return 1.0
-    return context.parameters.temperature
+    """The parameter, else the run's (--temperature), else 1 for several choices, the task's 0 for one."""
+    if context.parameters.temperature is not None or not several:
+        return context.parameters.temperature
+    own = context.policy.config.temperature
+    return 1.0 if own is None else own
 
 
 def _decode(context: Context, received: Sequence[ChatCompletionChoice]) -> list[Candidate]:

@@ -1,5 +1,6 @@
 """Every category in both modes, through Inspect, with the real checkers and a model that plays gold."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,3 +55,6 @@ def test_the_example_solver_plays(run: Any) -> None:
     example = Path(__file__).parent.parent / "examples/patient.py"
     log = run(bfcl(categories="multi_turn_base"), "simulated/perfect", SolverSpec(str(example)), limit=3)
     assert [s.scores["bfcl_verdict"].value for s in log.samples] == ["C"] * 3
+    for sample in log.samples:  # what it keeps no count of is unknown, not zero
+        counted = sample.scores["run_counters"].value
+        assert counted["errored"] == 0 and math.isnan(counted["requests"])

@@ -179,11 +179,22 @@ def test_turns_that_only_add_functions_get_no_knowledge(run: Any) -> None:
         assert counters["searches"] == counters["turns"] - 1
 
 
-def test_temperature_is_the_run_s_own_else_0(run: Any) -> None:
-    for options, expected in (({}, 0), ({"temperature": 0.7}, 0.7)):
-        script = Scripted(lambda messages, config: output("Done."))
-        run(bfcl(**BASE), script.model(), baseline(), limit=1, **options)
-        assert {config.temperature for _, _, config in script.requests} == {expected}
+@pytest.mark.parametrize(
+    ("solver", "told", "expected"),
+    [
+        (baseline(), None, 0),
+        (baseline(), 0.7, 0.7),
+        (width(aggregate="majority"), None, 1),
+        (width(aggregate="majority"), 0.7, 0.7),
+        (width(aggregate="majority", temperature=0.3), 0.7, 0.3),
+    ],
+)
+def test_temperature_is_the_solver_s_else_the_run_s_else_the_method_s(
+    solver: Any, told: float | None, expected: float, run: Any
+) -> None:
+    options = {} if told is None else {"temperature": told}
+    sample = only_sample(run(bfcl(**BASE), "simulated/default", solver, limit=1, **options))
+    assert {event.config.temperature for event in sample.events if event.event == "model"} == {expected}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from inspect_ai.solver import Solver
 from kate_eval.knowledge.acquire import default_bank
 from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.folder import save_bank
-from kate_eval.solvers.kate import knowledge
+from kate_eval.solvers.kate import kate, knowledge, width
 from kate_eval.solvers.nearest import nearest
 from kate_eval.solvers.online import online
 from kate_eval.tasks.bfcl import bfcl
@@ -57,6 +57,13 @@ def test_online_with_samples_side_by_side(max_samples: int | None, run: Run, tmp
     assert log.status == "error" and log.error and not log.samples
     assert f"--max-samples is {max_samples or 'not set'}" in log.error.message
     assert "Pass --max-samples 1" in log.error.message and not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("solver", [width(), kate(width="adaptive:2..4")])
+def test_candidates_that_could_not_differ(solver: Solver, run: Run) -> None:
+    log = run(bfcl(), "simulated/default", solver, sample_id=ENTRIES, temperature=0)
+    assert log.status == "error" and log.error and not log.samples
+    assert "leave --temperature out (candidates are then drawn at 1)" in log.error.message
 
 
 def test_what_is_right_is_played(run: Run, tmp_path: Path) -> None:
