@@ -120,17 +120,22 @@ def merged_items(held: Sequence[Experience], more: Iterable[Experience]) -> list
     """The items of both, without duplicates. Ids held stay; a newcomer whose id is taken gets a digest.
 
     Two items are duplicates if a model would be shown the same, and they were made from the same entries.
+    The one that is kept is found by the classes of both.
     """
     result = list(held)
-    known = {(item.content, item.sources) for item in held}
+    known = {(item.content, item.sources): place for place, item in enumerate(held)}
     ids = {item.id for item in held}
     for item in more:
         key = item.content, item.sources
         if key in known:
+            place = known[key]
+            classes = dict.fromkeys((*result[place].classes, *item.classes))
+            if len(classes) > len(result[place].classes):
+                result[place] = result[place].model_copy(update={"classes": tuple(classes)})
             continue
         if item.id in ids:
             item = item.model_copy(update={"id": f"{item.id}/{digest(item.content)}"})
-        known.add(key)
+        known[key] = len(result)
         ids.add(item.id)
         result.append(item)
     return result

@@ -60,13 +60,14 @@ async def append(
         held = old.items if old else ()
         made = merged_items(held, items)
         new = made[len(held) :]
-        if old is not None and not new:
+        if old is not None and not new and all(one is was for one, was in zip(made, held, strict=True)):
             return old, 0
         begun = like.model_copy(update={"created": ""})
         card = merged_card(old.card, like) if old else begun
-        vectors = await encode(make_embedder(card.embedder.name), [item.question for item in new])
-        if vectors is not None and old is not None and old.vectors is not None:
-            vectors = np.vstack([old.vectors, vectors])
+        vectors = old.vectors if old else None
+        if new:
+            added = await encode(make_embedder(card.embedder.name), [item.question for item in new])
+            vectors = added if vectors is None or added is None else np.vstack([vectors, added])
         dimension = 0 if vectors is None else int(vectors.shape[1])
         embedder = card.embedder.model_copy(update={"dimension": dimension})
         bank = make_bank(made, card.model_copy(update={"embedder": embedder}), vectors, folder)

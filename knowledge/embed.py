@@ -110,7 +110,7 @@ class EndpointEmbedder:
                     answer = await client.embeddings.create(
                         model=self._model, input=batch, encoding_format="float"
                     )
-                    vectors += _in_order(answer.data, len(batch), self.name)
+                    vectors += _in_order(getattr(answer, "data", None), len(batch), self.name)
         except openai.OpenAIError as ex:
             where = base_url or os.environ.get("OPENAI_BASE_URL") or "the OpenAI API"
             raise EndpointError(
@@ -120,7 +120,12 @@ class EndpointEmbedder:
         return _checked(vectors, self.name)
 
 
-def _in_order(data: Sequence[Any], count: int, name: str) -> list[list[float]]:
+def _in_order(data: Any, count: int, name: str) -> list[list[float]]:
+    if not isinstance(data, list):  # the client takes a web page for an answer
+        raise EndpointError(
+            f"The embedder {name!r} answered no list of vectors: a proxy, or another server? Set "
+            f"{EndpointEmbedder.BASE_URL} to the API's own URL, usually ending in /v1"
+        )
     found = {item.index: item.embedding for item in data}
     if sorted(found) != list(range(count)):
         raise EndpointError(f"The embedder {name!r} answered {len(data)} vectors for {count} texts")

@@ -50,10 +50,19 @@ def writing(folder: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     Raises:
         BankError: another writer has not finished within the seconds, or the folder is no bank.
     """
-    if folder.exists() and not is_bank(folder) and any(_foreign(folder)):
-        raise BankError(f"{folder} exists and is no bank: choose another folder")
+    require_place(folder)
     with FILES.alone(folder, seconds):
         yield
+
+
+def require_place(folder: Path) -> None:
+    """Check that a bank can be written to a folder.
+
+    Raises:
+        BankError: it is a file, or holds something else.
+    """
+    if folder.exists() and (not folder.is_dir() or (not is_bank(folder) and any(_foreign(folder)))):
+        raise BankError(f"{folder} exists and is no bank: choose another folder")
 
 
 def _foreign(folder: Path) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from kate_eval.knowledge.bank import Bank, make_bank
 from kate_eval.knowledge.card import Card
 from kate_eval.knowledge.change import append
 from kate_eval.knowledge.files import first_error
-from kate_eval.knowledge.folder import ORDER, is_bank, load_bank
+from kate_eval.knowledge.folder import ORDER, is_bank, load_bank, require_place
 from kate_eval.knowledge.item import Experience
 from kate_eval.solvers.inject import Shelf
 from kate_eval.solvers.preflight import require_benchmark
@@ -113,11 +113,7 @@ class Memory:
                     "name another folder (-S memory=FOLDER), or begin with it as a bank (-S bank=...)"
                 )
             return
-        if is_bank(self.folder):
-            raise BankError(
-                f"{self.folder} is a bank that no online run made, and is not written into: begin with it "
-                "(-S bank=...), and name a new folder (-S memory=FOLDER)"
-            )
+        require_own(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run, indent=1), encoding="utf-8")
 
@@ -197,6 +193,20 @@ class Memory:
         aside = self.folder / f".{TALLY}.partial"
         aside.write_bytes(_TALLIES.dump_json(self.tallies, indent=1))
         aside.replace(self.folder / TALLY)
+
+
+def require_own(folder: Path) -> None:
+    """Check that a folder is a memory, or can become one.
+
+    Raises:
+        BankError: it holds something else.
+    """
+    if is_bank(folder) and not (folder / RUN).is_file():
+        raise BankError(
+            f"{folder} is a bank that no online run made, and is not written into: begin with it "
+            "(-S bank=...), and name a new folder (-S memory=FOLDER)"
+        )
+    require_place(folder)
 
 
 def open_memory(folder: Path, prune: bool) -> Memory:

@@ -35,7 +35,7 @@ from kate_eval.knowledge.retrieve import require_match
 from kate_eval.solvers.context import Context
 from kate_eval.solvers.judge import judge
 from kate_eval.solvers.loop import SOURCE, solve_sample
-from kate_eval.solvers.memory import Learned, Memory, open_memory
+from kate_eval.solvers.memory import Learned, Memory, open_memory, require_own
 from kate_eval.solvers.parameters import Parameters, make_parameters
 from kate_eval.solvers.preflight import check_at_start
 
@@ -117,6 +117,7 @@ def make_student(
         raise ConfigurationError("online keeps what it learns in a folder: -S memory=banks/online")
     if feedback not in FEEDBACK:
         raise unknown("feedback", feedback, FEEDBACK)
+    require_own(Path(memory))
     parameters = make_parameters(**told, bank=memory)
     for form in parameters.knowledge:
         if form not in LEARNABLE:

@@ -16,13 +16,16 @@ from inspect_ai.util import LimitExceededError
 from kate_eval.endpoints.probe.needs import Need
 from kate_eval.endpoints.probe.preflight import EndpointCheck
 from kate_eval.errors import BankError, ConfigurationError, KateError
-from kate_eval.knowledge.card import Card
+from kate_eval.knowledge.card import LEXICAL, Card
+from kate_eval.knowledge.embed import encode, make_embedder
 from kate_eval.knowledge.folder import is_bank, read_card
 from kate_eval.knowledge.scenario import benchmark_of
 from kate_eval.solvers.needs import CHOICES, needs_of
 
 FOLDERS = ("bank", "memory")
 """Parameters of solvers that name a bank's folder."""
+SEARCHING = ("kate", "knowledge", "memp", "online")
+"""Solvers that search banks."""
 IN_ORDER = "online"
 """The solver that plays its samples in order."""
 
@@ -58,6 +61,7 @@ class Preflight(Hooks):
                 require_same_benchmark(step.params, metadata)
                 require_order(step.solver, data.spec.config.max_samples)
                 require_unlearned(step.params.get("memory"), _samples(data))
+                await require_embedder(step.solver, step.params)
                 require_variety(step.solver, step.params, data.spec.model_generate_config.temperature)
             check = self._endpoints.setdefault(data.run_id, EndpointCheck())
             await check.require(_needs(data), data.spec.model_base_url, list(data.spec.model_roles or {}))
@@ -92,6 +96,22 @@ def require_same_benchmark(parameters: Mapping[str, Any], metadata: Mapping[str,
     for name in (parameters.get(parameter) for parameter in FOLDERS):
         if isinstance(name, str) and is_bank(Path(name)):
             require_benchmark(read_card(Path(name)), name, benchmark)
+
+
+async def require_embedder(solver: str, parameters: Mapping[str, Any]) -> None:
+    """Check that queries can be encoded as the items of the banks are, by encoding one.
+
+    Raises:
+        BankError: a bank's card can't be read.
+        ConfigurationError: a package or setting is missing.
+        EndpointError: the embedder's endpoint failed.
+    """
+    if solver.rpartition("/")[2] not in SEARCHING:
+        return
+    folders = [Path(name) for name in map(parameters.get, FOLDERS) if isinstance(name, str)]
+    names = {read_card(folder).embedder.name for folder in folders if is_bank(folder)}
+    for name in names | {parameters.get("embedder", LEXICAL)}:
+        await encode(make_embedder(name), ["ready"])
 
 
 def require_benchmark(card: Card, name: str, benchmark: str) -> None:

@@ -39,6 +39,10 @@ def task_arguments(options: Sequence[str]) -> dict[str, Any]:
 
 def command(task: str, index: int, count: int, log_dir: str, options: Sequence[str]) -> list[str]:
     """The command that plays a part."""
+    if "--limit" in options or "--sample-id" in options:
+        raise SystemExit("--limit and --sample-id choose samples, and so does a part: leave them out")
+    if any(text.rpartition("/")[2] == "online" for flag, text in pairwise(options) if flag == "--solver"):
+        raise SystemExit("online learns from its samples one after another: it can't be split")
     ids = part(task, task_arguments(options), index, count)
     if not ids:
         raise SystemExit(f"Part {index} of {count} is empty: the task has fewer samples. Use fewer workers.")

@@ -34,7 +34,7 @@ class Estimate:
     dollars: float | None
 
     def __str__(self) -> str:
-        known = f" ({self.known} more are already answered)" if self.known else ""
+        known = f" ({self.known} more were asked before)" if self.known else ""
         price = "no price known; --price gives one" if self.dollars is None else f"about ${self.dollars:.2f}"
         return (
             f"{self.requests} requests{known}, about {self.input_tokens:,} input and "

@@ -35,6 +35,8 @@ from kate_eval.logs import samples_of
 
 VERDICTS = {"bfcl": "bfcl_verdict"}
 """Benchmark -> its scorer; AppWorld's worlds share one."""
+PLAYED = ("bfcl", *places.BENCHMARKS.values())
+"""Benchmarks of logs."""
 MAX_SHOWN = 200
 """Characters that are printed of what a log holds."""
 
@@ -117,6 +119,10 @@ def chosen_logs(
     Raises:
         ConfigurationError: no log of our tasks can be read, or they are of several benchmarks.
     """
+    if benchmark is not None and benchmark not in PLAYED:
+        raise ConfigurationError(
+            f"Unknown benchmark {benchmark!r}; known: {', '.join(PLAYED)}. Several logs: --from-logs for each"
+        )
     headers = dict(_headers(logs, say))
     held = sorted({_benchmark(log) for log in headers.values()})
     wanted = held[0] if len(held) == 1 and benchmark is None else benchmark

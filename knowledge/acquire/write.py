@@ -1,7 +1,8 @@
 """Writing: items, or something else, by a model, any of Inspect's, several at once, each kept as it is done.
 
 An answer that can't be used is asked again with the reason, up to TRIES in all; then the job has failed,
-which is counted and not asked again. If the endpoint fails, no more jobs are started; what is done stays.
+which is counted and not asked again. If the endpoint fails for good, no more jobs are started, and those in
+flight have GRACE_S to end; what is done stays.
 """
 
 from collections import Counter
@@ -35,6 +36,8 @@ CONFIG = GenerateConfig(temperature=0.0, max_tokens=3000, max_retries=5, attempt
 """The method's temperature and length. What a model sets itself goes before it."""
 AT_ONCE = 64
 """Jobs in flight; the model's own max_connections bounds the requests."""
+GRACE_S = 60.0
+"""For answers that are on their way when the endpoint has failed; the others only wait to be tried again."""
 CUT_OFF = {
     "max_tokens": "the answer was cut off at the most tokens that it may have (max_tokens)",
     "model_length": "the answer was cut off at the end of the model's context",
@@ -99,6 +102,7 @@ async def write(
                     await run.end(place, jobs[place])
 
     async with anyio.create_task_group() as group:
+        run.scope = group.cancel_scope
         for places in alike.values():
             group.start_soon(ask_once, places)
     if isinstance(run.error, EndpointError):
@@ -136,6 +140,8 @@ class _Run(Generic[T]):
         self.ended = 0
         self.error: Exception | None = None
         self.asked: set[str] = set()
+        self.told: set[str] = set()
+        self.scope: anyio.CancelScope | None = None
 
     async def end(self, place: int, job: Job[Any]) -> None:
         """Bring a job to its end: from the journal, or by asking."""
@@ -150,12 +156,15 @@ class _Run(Generic[T]):
                 self.journal.add(entry)
             except Exception as ex:  # raised by `write`, when the jobs in flight have ended
                 self.error = self.error or ex
+                if self.scope is not None:
+                    self.scope.deadline = min(self.scope.deadline, anyio.current_time() + GRACE_S)
                 return
             self.written.input_tokens += entry.input_tokens
             self.written.output_tokens += entry.output_tokens
-        self._take(place, job, entry)
+        self._take(place, job, entry, again=key in self.told)
+        self.told.add(key)
 
-    def _take(self, place: int, job: Job[T], entry: Entry) -> None:
+    def _take(self, place: int, job: Job[T], entry: Entry, again: bool) -> None:
         failure = entry.failure
         if not failure:
             try:
@@ -166,7 +175,8 @@ class _Run(Generic[T]):
             self.written.failed[job.form] += 1
             self.written.reasons[failure] += 1
         self.ended += 1
-        self.tick(not failure)
+        if not again:  # equal jobs are one answer
+            self.tick(not failure)
 
     async def _ask(self, job: Job[T], key: str) -> Entry:
         messages: list[ChatMessage] = [ChatMessageUser(content=job.prompt)]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("-M", "model_args", multiple=True, metavar="NAME=VALUE", help="Arguments of the models.")
 @click.option("--max-connections", type=click.IntRange(1), help="Requests at once.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Of an answer, by default 3000.")
-@click.option("--temperature", type=float, help="By default 0.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="By default 0.")
 @click.option("--cache", is_flag=True, help="Use Inspect's cache of answers.")
 @click.option("--price", metavar="IN,OUT", help="Dollars per million tokens, where Inspect knows no price.")
 @click.option("--estimate", is_flag=True, help="Only say what it would cost.")
@@ -220,6 +220,8 @@ def _report_build(output: Path, built: "Built", notes: Sequence[str]) -> None:
         console.print(f"{form}: {len(written.items)} written, {written.reused} of them known before; {used}.")
         for reason, count in written.reasons.most_common(5):
             console.print(f"  {count} failed: {reason}")
+        if written.failed:
+            console.print("  Failed ones stay so, until the same command is given with --retry-failed.")
     card = built.bank.card
     forms = ", ".join(f"{form} {count}" for form, count in card.forms.items())
     console.print(

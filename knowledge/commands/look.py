@@ -84,7 +84,7 @@ def _class_table(classes: Counter[tuple[str, str]], forms: Sequence[str]) -> Tab
 @click.option("--classes", default="", help="Items must share one of these, comma-separated.")
 @click.option("--form", help="Knowledge form; by default each.")
 @click.option("-k", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--threshold", type=float, help="By default the bank's own.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="By default the bank's own.")
 @click.option("--match", default="embedder", show_default=True, help="embedder or hybrid.")
 @click.option("--select", default="top", show_default=True, help="top, diverse or cover.")
 @click.option("--embedder", help="Check that the bank is embedded by this one.")

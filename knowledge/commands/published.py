@@ -29,9 +29,15 @@ LINES = 100
 @click.option("-o", "--output", type=Folder, required=True, help="Folder to write.")
 def import_(file: Path, origin: str, benchmark: str | None, notes: Path | None, output: Path) -> None:
     """Make a bank of FILE, one of those published with KATE, and list what can't be mapped."""
-    from kate_eval.knowledge.folder import save_bank
+    from kate_eval.errors import BankError
+    from kate_eval.knowledge.folder import is_bank, save_bank
     from kate_eval.knowledge.published import read_published, verify
 
+    if is_bank(output):
+        raise BankError(
+            f"{output} is a bank, which an import does not replace: name another folder, and join them with "
+            "kate knowledge merge"
+        )
     with console.status("Reading"):  # a status would take brackets in a name for markup
         imported = read_published(file, benchmark)
         verified = anyio.run(verify, imported.bank)

@@ -95,7 +95,7 @@ def test_what_was_answered_is_not_asked_again_and_the_estimate_knows_it(bank: Pa
     asked = ("build", "bfcl", "--form", "summary", *MODEL, "-o", folder)
     works(*asked, "--limit", "3")
     said = works(*asked, "--limit", "5", "--estimate")
-    assert said.startswith("summary: 2 requests (3 more are already answered), about ")
+    assert said.startswith("summary: 2 requests (3 more were asked before), about ")
     assert "summary: 5 written, 3 of them known before; " in works(*asked, "--limit", "5")
     assert "summary: 5 written, 5 of them known before; 0 input and 0 output tokens." in works(
         *asked, "--limit", "5"

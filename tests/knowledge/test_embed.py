@@ -99,6 +99,10 @@ def one_short(data: Any) -> Any:
     return data
 
 
+def web_page(data: Any) -> Any:
+    return "<html>proxy</html>"
+
+
 def zeros(data: Any) -> Any:
     data["data"][0]["embedding"] = [0.0, 0.0, 0.0]
     return data
@@ -113,6 +117,7 @@ def ragged(data: Any) -> Any:
     ("spoil", "says"),
     [
         (wrong_index, "2 vectors for 2 texts"),
+        (web_page, "a proxy, or another server"),
         (one_short, "1 vectors for 2 texts"),
         (zeros, "only zeros"),
         (ragged, "several dimensions"),

@@ -135,6 +135,17 @@ def test_merging_drops_duplicates_and_keeps_ids(tmp_path: Path) -> None:
     assert anyio.run(merge, [tmp_path / "two"], tmp_path / "both")[1] == 0
 
 
+def test_a_duplicate_of_other_classes_is_found_by_both(tmp_path: Path) -> None:
+    [one] = BANK.items[:1]
+    other = one.model_copy(update={"id": "other", "classes": ("TicketAPI",)})
+    [made] = merged_items([one], [other])
+    assert made.id == one.id and made.classes == (*one.classes, "TicketAPI")
+    save_bank(make_bank([one], BANK.card), tmp_path / "b")
+    for _ in range(2):
+        bank, new = anyio.run(append, tmp_path / "b", [other], BANK.card)
+        assert new == 0 and load_bank(tmp_path / "b").items == bank.items == (made,)
+
+
 def test_an_id_that_is_taken_by_other_content_gets_a_digest() -> None:
     [one] = BANK.items[:1]
     other = one.model_copy(update={"question": "Something else."})

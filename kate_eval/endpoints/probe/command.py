@@ -37,7 +37,7 @@ def probe_command(needs: Needs) -> click.Command:
     ) -> None:
         """Say what the endpoint of MODEL really does, and which solvers can work with it.
 
-        Exits with 1 if no solver but `nearest` can.
+        Exits with 1 unless a solver, other than `nearest`, is seen to be able to.
         """
         _run(needs(), model, model_base_url, arguments, output, seconds)
 
@@ -71,7 +71,7 @@ def _run(
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(as_data(name, took, findings, verdicts), indent=2), encoding="utf-8")
-    if all(found.state == "lacks" for solver, found in verdicts.items() if needs[solver]):
+    if all(found.state in ("lacks", "unsure") for solver, found in verdicts.items() if needs[solver]):
         raise SystemExit(1)
 
 

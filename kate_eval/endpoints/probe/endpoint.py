@@ -103,7 +103,9 @@ def _no_connection(ex: httpx.ConnectError, url: str) -> Failure:
 def _check(response: httpx.Response, url: str) -> None:
     status = response.status_code
     if status in (401, 403):
-        remedy = "Set the provider's key, for instance VLLM_API_KEY, or pass -M api_key=..."
+        remedy = (
+            "Set the provider's key (KATE_API_KEY for kate/, VLLM_API_KEY for vllm/), or pass -M api_key=..."
+        )
         raise Failure("auth", f"{url} refuses the API key ({status}). {remedy}")
     if status >= 500:  # whoever answers, with HTML or not: it may pass, or the path may not be known
         raise Failure("failed", f"the server answered {status}: {words(response)}")
@@ -135,20 +137,18 @@ def words(response: httpx.Response) -> str:
     return str(found)[:SHOWN]
 
 
-def address(model: Model, base_url: str | None = None) -> tuple[str, str, str] | None:
-    """The base URL, the model's name there and the key; None for a provider that isn't one of HTTP.
+def addresses(model: Model, base_url: str | None = None) -> list[tuple[str, str, str]]:
+    """The base URLs (separated by commas), each with the model's name there and the key.
 
-    Of several URLs separated by commas the first. Nothing is started: vllm/ without a URL has none yet.
+    None for a provider that isn't one of HTTP. Nothing is started: vllm/ without a URL has none yet.
     """
     api = model.api
     provider = str(model).split("/")[0]
     name = getattr(api, "service_model_name", None)
     if provider != "kate" and not callable(name):
-        return None
+        return []
     service = str(getattr(api, "service", None) or provider).upper().replace("-", "_")
     known = base_url or api.base_url or os.environ.get(f"{service}_BASE_URL")
     known = known or os.environ.get(f"{provider.upper()}_BASE_URL") or HOSTED.get(provider)
-    if not known:
-        return None
-    first = str(known).split(",")[0].strip().rstrip("/")
-    return first, str(name()) if callable(name) else model.name, api.api_key or "none"
+    urls = [url.strip().rstrip("/") for url in str(known or "").split(",") if url.strip()]
+    return [(url, str(name()) if callable(name) else model.name, api.api_key or "none") for url in urls]

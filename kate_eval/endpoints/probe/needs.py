@@ -25,7 +25,7 @@ class Need:
 class Verdict:
     """Whether a solver can work."""
 
-    state: Literal["ready", "works", "lacks"]
+    state: Literal["ready", "works", "unsure", "lacks"]
     lines: tuple[str, ...] = ()
     """What it lacks, what to know, and what would change it."""
 
@@ -43,11 +43,21 @@ def verdict(needs: Sequence[Need], findings: Findings) -> Verdict:
     stops = [need for need in lacking if need.must]
     open_ = [need.check for need in needs if need.must and _unsure(need, findings)]
     lines = [_line(need, findings) for need in (stops or lacking)]
-    if not stops and open_:
-        lines.append(f"can't tell: {', '.join(open_)}")
     if stops:
         return Verdict("lacks", tuple(lines))
+    if open_:
+        lines.append(f"can't tell: {', '.join(open_)}")
+    if _answered_nothing(needs, findings):
+        lines.append("Probe again, or give each check more time: --seconds 60")
+        return Verdict("unsure", tuple(lines))
     return Verdict("works" if lines else "ready", tuple(lines))
+
+
+def _answered_nothing(needs: Sequence[Need], findings: Findings) -> bool:
+    """Whether a server that is there gave no usable answer to what must be known beside that."""
+    asked = [need for need in needs if need.must and need not in PRESENT]
+    there = "server" in findings and findings["server"].state == "yes"
+    return there and bool(asked) and all(_unsure(need, findings) for need in asked)
 
 
 def _unsure(need: Need, findings: Findings) -> bool:

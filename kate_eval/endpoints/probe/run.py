@@ -1,5 +1,6 @@
 """The probe: every check at once, each with a time of its own; seeded requests last and one at a time."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -9,9 +10,11 @@ import httpx
 from inspect_ai.model import Model
 
 from kate_eval.endpoints.probe import choices, harness, server, tools
-from kate_eval.endpoints.probe.endpoint import Endpoint, Failure, address
-from kate_eval.endpoints.probe.findings import Finding, Findings, by_check, unsure, yes
+from kate_eval.endpoints.probe.endpoint import Endpoint, Failure, addresses
+from kate_eval.endpoints.probe.findings import Finding, Findings, by_check, no, unsure, yes
 from kate_eval.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 8.0
 """That a check may take, unless told otherwise."""
@@ -30,7 +33,7 @@ Check = Callable[[], Awaitable[Finding | list[Finding]]]
 
 
 async def probe(model: Model, base_url: str | None = None, seconds: float = SECONDS) -> Findings:
-    """What the endpoint behind a model really does.
+    """What the endpoint behind a model really does; of several base URLs the first.
 
     Args:
         model: of any provider; one without a base URL is asked through Inspect alone.
@@ -40,8 +43,8 @@ async def probe(model: Model, base_url: str | None = None, seconds: float = SECO
     Raises:
         ConfigurationError: vllm/ has no URL, so that probing would start a server.
     """
-    place = address(model, base_url)
-    if place is None:
+    places = addresses(model, base_url)
+    if not places:
         if str(model).startswith("vllm/"):
             raise ConfigurationError(
                 "vllm/ without a URL starts a server of its own. Start one (kate serve MODEL) and pass "
@@ -50,7 +53,7 @@ async def probe(model: Model, base_url: str | None = None, seconds: float = SECO
         found = await _together(_through_inspect(model, seconds), seconds)
         return _complete(found, "not asked: the provider isn't one of HTTP")
     async with httpx.AsyncClient(timeout=seconds, follow_redirects=True) as client:
-        return await _over_http(Endpoint(*place, client, seconds), model)
+        return await _over_http(Endpoint(*places[0], client, seconds), model)
 
 
 async def _over_http(endpoint: Endpoint, model: Model) -> Findings:
@@ -129,18 +132,42 @@ def _complete(found: Findings, why: str) -> Findings:
 
 
 async def glance(model: Model, base_url: str | None, seconds: float, with_tools: bool) -> Findings:
-    """The few checks that a run needs before its first sample: at most three requests of a token or two."""
-    place = address(model, base_url)
-    if place is None:
-        return {}
+    """The few checks that a run needs before its first sample: at most three requests of a token or two.
+
+    Of several base URLs the first one that may work is looked at: requests go to those that answer.
+    """
+    hopeless: list[Findings] = []
     async with httpx.AsyncClient(timeout=seconds, follow_redirects=True) as client:
-        endpoint = Endpoint(*place, client, seconds)
-        try:
-            with anyio.fail_after(seconds):
-                found = by_check(await server.models(endpoint))
-        except TimeoutError:
-            found = by_check([unsure("server", f"no answer within {seconds:g} s")])
-        if with_tools and not _hopeless(found):
-            checks: dict[str, Check] = {"tools": partial(tools.accepted, endpoint)}
-            found |= await _together(checks, seconds)
-        return found
+        for place in addresses(model, base_url):
+            endpoint = Endpoint(*place, client, seconds)
+            found = await _is_there(endpoint)
+            if _hopeless(found):
+                hopeless.append(found)
+                continue
+            for one in hopeless:
+                logger.warning("Left out while it stays so: %s", _why(one))
+            if with_tools:
+                checks: dict[str, Check] = {"tools": partial(tools.accepted, endpoint)}
+                found |= await _together(checks, seconds)
+            return found
+    return _all_hopeless(hopeless)
+
+
+async def _is_there(endpoint: Endpoint) -> Findings:
+    try:
+        with anyio.fail_after(endpoint.seconds):
+            return by_check(await server.models(endpoint))
+    except TimeoutError:
+        return by_check([unsure("server", f"no answer within {endpoint.seconds:g} s")])
+
+
+def _why(hopeless: Findings) -> str:
+    return "; ".join(finding.says for finding in hopeless.values() if finding.state == "no")
+
+
+def _all_hopeless(found: list[Findings]) -> Findings:
+    """The first one's findings, whose server finding names the others', too."""
+    if len(found) < 2:
+        return found[0] if found else {}
+    says = " | ".join(_why(one) for one in found)
+    return found[0] | by_check([no("server", says)])

@@ -11,7 +11,12 @@ from kate_eval.endpoints.probe.findings import Findings
 from kate_eval.endpoints.probe.needs import Verdict
 
 MARKS = {"yes": "[green]yes[/]", "no": "[red]no[/]", "unsure": "[yellow]?[/]"}
-STATES = {"ready": "[green]ready[/]", "works": "[yellow]works, note[/]", "lacks": "[red]lacks[/]"}
+STATES = {
+    "ready": "[green]ready[/]",
+    "works": "[yellow]works, note[/]",
+    "unsure": "[yellow]can't tell[/]",
+    "lacks": "[red]lacks[/]",
+}
 EVIDENCE = 160
 """Characters of evidence in a cell."""
 

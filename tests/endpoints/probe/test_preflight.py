@@ -54,6 +54,17 @@ def test_no_server_stops_the_run(run: Any) -> None:
     assert log.status == "error" and "No server answers" in log.error.message
 
 
+def test_one_of_several_servers_is_enough(run: Any) -> None:
+    with serving(Fake()) as gone:
+        pass
+    with serving(Fake()) as fake:
+        both = f"{gone.url},{fake.url}"
+        log = run(bfcl(categories="multiple"), "kate/fake", baseline(), limit=2, model_base_url=both)
+        assert log.status == "success" and not any(sample.error for sample in log.samples)
+    log = run(bfcl(categories="multiple"), "kate/fake", baseline(), limit=2, model_base_url=both)
+    assert log.status == "error" and log.error.message.count("No server answers") == 2
+
+
 def test_what_asks_no_model_or_offers_no_tools_is_not_stopped(run: Any) -> None:
     with serving(Fake(tools="refused")) as fake:
         assert play(run, fake, nearest()).status == "success"

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from kate_eval.cli import main
 from kate_eval.endpoints.probe.command import make_model
-from kate_eval.endpoints.probe.findings import Findings
+from kate_eval.endpoints.probe.findings import Findings, unsure, yes
 from kate_eval.endpoints.probe.needs import verdict
 from kate_eval.endpoints.probe.run import CHECKS, probe
 from kate_eval.solvers.needs import SOLVERS, all_needs, needs_of
@@ -127,6 +127,10 @@ def test_each_solver_has_needs_and_a_verdict() -> None:
     assert "--enable-auto-tool-choice" in verdicts["kate"].lines[0]
     raw = verdict(needs_of("baseline") or (), found(Fake(tools="raw")))
     assert raw.state == "works" and "recover" in raw.lines[0]
+    mute = {name: unsure(name, "no answer within 8 s") for name in found(Fake())}
+    mute["server"] = yes("server", "answers")
+    open_ = verdict(needs_of("kate") or (), mute)
+    assert open_.state == "unsure" and "--seconds 60" in open_.lines[-1]
     notes = verdict(needs_of("width") or (), found(Fake(honours_n=False)))
     assert notes.state == "works" and "a request" in notes.lines[0]
 
