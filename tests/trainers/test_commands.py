@@ -50,6 +50,8 @@ def test_rows_are_made_and_shown(tmp_path: Path) -> None:
     assert '"parameters"' in kate("show", tmp_path, row.id, "--tools").output
     missing = kate("show", tmp_path, "nothing")
     assert missing.exit_code == 1 and "Unknown row 'nothing'; choose from:" in missing.output
+    several = kate("show", tmp_path, "/aggregation/")
+    assert several.exit_code == 1 and f"is in the ids of {len(chosen)} rows: {chosen[0]}" in several.output
     again = rows(tmp_path, *options, "--reasoning-from", "simulated/default")
     assert "0 input and 0 output tokens" in words(again) and load_rows(tmp_path).hash == held.hash
 

@@ -9,7 +9,7 @@ import click
 from rich.rule import Rule
 from rich.table import Table
 
-from kate_eval.errors import unknown
+from kate_eval.errors import ConfigurationError, unknown
 from kate_eval.knowledge.commands.terminal import Folder, console
 
 if TYPE_CHECKING:
@@ -44,8 +44,12 @@ def show(folder: Path, row: str | None, tools: bool, ids: bool) -> None:
     found = next((one for one in every if one.id == row), None)
     near = [one for one in every if row in one.id]
     found = near[0] if found is None and len(near) == 1 else found
+    if found is None and near:
+        first = ", ".join(one.id for one in near[:IDS])
+        more = ", ..." if len(near) > IDS else ""
+        raise ConfigurationError(f"{row!r} is in the ids of {len(near)} rows: {first}{more}. Name one")
     if found is None:
-        names = [one.id for one in near or every][:IDS]
+        names = [one.id for one in every][:IDS]
         raise unknown("row", row, names, f"All: kate train show {folder} --ids")
     _show_row(found, tools)
 
