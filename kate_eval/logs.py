@@ -99,7 +99,12 @@ def why_unreadable(error: BaseException) -> str:
 
 
 def ended_logs(
-    places: Sequence[Path], benchmark: str, title: str, partial: bool, tell: Tell = logger.warning
+    places: Sequence[Path],
+    benchmark: str,
+    title: str,
+    partial: bool,
+    tell: Tell = logger.warning,
+    usable: Callable[[str, EvalLog], bool] = lambda name, log: True,
 ) -> dict[str, EvalLog]:
     """The headers of a benchmark's logs by their files.
 
@@ -109,14 +114,18 @@ def ended_logs(
         title: as people name it.
         partial: take logs of runs that did not end well, too.
         tell: names a log that can't be read, and is left out.
+        usable: whether a log of the benchmark is taken at all.
 
     Raises:
-        ConfigurationError: there is no such log, none can be read, or its run was not over.
+        ConfigurationError: there is no such log, none can be read or used, or its run was not over.
     """
     headers = _headers(_names(places), tell)
     chosen = {name: log for name, log in headers.items() if metadata_of(log).get("benchmark") == benchmark}
     if not chosen:
         raise ConfigurationError(f"No {title} logs in {', '.join(map(str, places))}")
+    chosen = {name: log for name, log in chosen.items() if usable(name, log)}
+    if not chosen:
+        raise ConfigurationError(f"None of the {title} logs in {', '.join(map(str, places))} can be used")
     broken = [f"{name} ({log.status})" for name, log in chosen.items() if log.status != "success"]
     if broken and not partial:
         raise ConfigurationError(

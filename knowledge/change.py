@@ -93,11 +93,11 @@ async def merge(banks: Sequence[Path], output: Path) -> tuple[Bank, int]:
     first = load_bank(output).card if is_bank(output) else loaded[0].card
     for bank in loaded:  # before anything is written
         require_alike(first, bank.card, first.embedder.name)
-    new = 0
+    new, before = 0, read_card(output).items_hash if is_bank(output) else None
     for bank in loaded:
         made, added = await append(output, bank.items, bank.card)
         new += added
-    return _recalibrated(output) if new else made, new
+    return made if made.card.items_hash == before else _recalibrated(output), new
 
 
 def _recalibrated(folder: Path) -> Bank:

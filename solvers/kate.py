@@ -130,7 +130,7 @@ def width(
         shortlist: show critics only so many of the most frequent candidates.
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
-        temperature: of the candidates; by default --temperature, or 1.
+        temperature: of the candidates; by default --temperature, or 1 (0 for one, and for perspectives).
         recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(
@@ -194,7 +194,7 @@ def kate(
         shortlist: show critics only so many of the most frequent candidates.
         depth: a message before each step: none, state, reflection or intent.
         one_call: in multi-turn entries, play only the first call of a candidate.
-        temperature: of the candidates; by default --temperature, or 1.
+        temperature: of the candidates; by default --temperature, or 1 (0 for one, and for perspectives).
         recover: read tool calls that the server's parser left in the text (docs/recovery.md).
     """
     return loop(make_parameters(**locals()))  # every argument is a parameter of that name

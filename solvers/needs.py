@@ -42,7 +42,7 @@ def needs_of(name: str, parameters: Mapping[str, Any] | None = None) -> tuple[Ne
     given = parameters or {}
     needs = PRESENT + CALLS + USAGE
     width = given.get("width", WIDE.get(name, 1))
-    if width == 1:
+    if str(width) == "1":
         return needs + CONTEXT
     sampled = CHOICES if given.get("sampling", "choices") == "choices" else ()
     critic = "critic" in str(given.get("aggregate", "critic")) and given.get("show_reasoning", True)

@@ -10,22 +10,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anyio
 from inspect_ai.hooks import Hooks, RunEnd, TaskStart, hooks
 from inspect_ai.util import LimitExceededError
 
 from kate_eval.endpoints.probe.needs import Need
-from kate_eval.endpoints.probe.preflight import EndpointCheck
-from kate_eval.errors import BankError, ConfigurationError, KateError
+from kate_eval.endpoints.probe.preflight import EndpointCheck, is_off
+from kate_eval.errors import BankError, ConfigurationError, EndpointError, KateError
 from kate_eval.knowledge.card import LEXICAL, Card
-from kate_eval.knowledge.embed import encode, make_embedder
+from kate_eval.knowledge.embed import EndpointEmbedder, encode, make_embedder
 from kate_eval.knowledge.folder import is_bank, read_card
 from kate_eval.knowledge.scenario import benchmark_of
 from kate_eval.solvers.needs import CHOICES, needs_of
 
 FOLDERS = ("bank", "memory")
 """Parameters of solvers that name a bank's folder."""
-SEARCHING = ("kate", "knowledge", "memp", "online")
+SEARCHING = ("kate", "knowledge", "memp", "nearest", "online")
 """Solvers that search banks."""
+EMBED_SECONDS = 60.0
+"""That one text may take to be encoded; a local model is loaded for it."""
 IN_ORDER = "online"
 """The solver that plays its samples in order."""
 
@@ -61,8 +64,9 @@ class Preflight(Hooks):
                 require_same_benchmark(step.params, metadata)
                 require_order(step.solver, data.spec.config.max_samples)
                 require_unlearned(step.params.get("memory"), _samples(data))
+                own = data.spec.model_generate_config.temperature
+                require_variety(step.solver, step.params, own, data.plan.config.temperature)
                 await require_embedder(step.solver, step.params)
-                require_variety(step.solver, step.params, data.spec.model_generate_config.temperature)
             check = self._endpoints.setdefault(data.run_id, EndpointCheck())
             await check.require(_needs(data), data.spec.model_base_url, list(data.spec.model_roles or {}))
         except KateError as ex:
@@ -104,14 +108,23 @@ async def require_embedder(solver: str, parameters: Mapping[str, Any]) -> None:
     Raises:
         BankError: a bank's card can't be read.
         ConfigurationError: a package or setting is missing.
-        EndpointError: the embedder's endpoint failed.
+        EndpointError: the embedder's endpoint failed, or took too long.
     """
-    if solver.rpartition("/")[2] not in SEARCHING:
+    searches = parameters.get("knowledge", "trajectory") not in (None, "", "none", [], ())
+    if is_off() or not searches or solver.rpartition("/")[2] not in SEARCHING:
         return
     folders = [Path(name) for name in map(parameters.get, FOLDERS) if isinstance(name, str)]
     names = {read_card(folder).embedder.name for folder in folders if is_bank(folder)}
     for name in names | {parameters.get("embedder", LEXICAL)}:
-        await encode(make_embedder(name), ["ready"])
+        try:
+            with anyio.fail_after(EMBED_SECONDS):
+                await encode(make_embedder(name), ["ready"])
+        except TimeoutError as ex:
+            raise EndpointError(
+                f"The embedder {name!r} took over {EMBED_SECONDS:g} s for one text. Set "
+                f"{EndpointEmbedder.BASE_URL} to a server that answers, or embed the bank otherwise "
+                "(kate knowledge embed)"
+            ) from ex
 
 
 def require_benchmark(card: Card, name: str, benchmark: str) -> None:
@@ -141,23 +154,32 @@ def require_order(solver: str, max_samples: int | None) -> None:
         )
 
 
-def require_variety(solver: str, parameters: Mapping[str, Any], temperature: float | None) -> None:
-    """Check that several samples of one prompt can differ.
+def require_variety(
+    solver: str, parameters: Mapping[str, Any], own: float | None, run: float | None = None
+) -> None:
+    """Check that several samples of one prompt can differ, and are drawn as the user says.
 
     Args:
         solver: by the name that a user types.
         parameters: as they were passed.
-        temperature: of the run (--temperature); None: not set.
+        own: temperature of the run's model (--temperature); None: not set.
+        run: temperature in force, which may be the task's 0.
 
     Raises:
-        ConfigurationError: they would all be the same.
+        ConfigurationError: all samples would be the same, or the run's temperature would not reach them.
     """
-    own = parameters.get("temperature")
     sampled = any(need in CHOICES for need in needs_of(solver, parameters) or ())
-    if sampled and (temperature if own is None else own) == 0:
+    if not sampled or parameters.get("temperature") is not None:
+        return
+    if own == 0:
         raise ConfigurationError(
             "width > 1 with temperature 0 samples the same candidate: leave --temperature out (candidates "
-            "are then drawn at 1), or use one > 0"
+            "are then drawn at 1), or give them one of their own (-S temperature=1)"
+        )
+    if own is None and run:  # Inspect tells a model's requests, but not the model, what eval() was passed
+        raise ConfigurationError(
+            f"temperature={run} does not reach the candidates of a model that is passed as an object: pass "
+            f"its name, or get_model(..., config=GenerateConfig(temperature={run})), or -S temperature={run}"
         )
 
 

@@ -31,6 +31,14 @@ def test_every_sample_is_dealt_once_and_categories_evenly(shard: Any) -> None:
     assert max(long) - min(long) <= 1
 
 
+@pytest.mark.parametrize(
+    "options", [["--limit", "4"], ["--limit=4"], ["--sample-id=a"], ["--solver=kate_eval/online"]]
+)
+def test_what_chooses_samples_or_learns_in_order_is_refused(shard: Any, options: list[str]) -> None:
+    with pytest.raises(SystemExit, match=r"leave them out|can't be split"):
+        shard.command("bfcl", 0, 2, "logs", options)
+
+
 def test_the_command_plays_the_part_of_the_task_that_is_asked_for(shard: Any) -> None:
     options = ["--solver", "kate", "-T", "categories=multi_turn_base", "-T", "split=train"]
     made = shard.command("bfcl", 1, 50, "s3://bucket/run/", options)

@@ -39,9 +39,10 @@ def task_arguments(options: Sequence[str]) -> dict[str, Any]:
 
 def command(task: str, index: int, count: int, log_dir: str, options: Sequence[str]) -> list[str]:
     """The command that plays a part."""
-    if "--limit" in options or "--sample-id" in options:
+    words = [word for option in options for word in option.split("=", 1)]
+    if {"--limit", "--sample-id"} & set(words):
         raise SystemExit("--limit and --sample-id choose samples, and so does a part: leave them out")
-    if any(text.rpartition("/")[2] == "online" for flag, text in pairwise(options) if flag == "--solver"):
+    if any(text.rpartition("/")[2] == "online" for flag, text in pairwise(words) if flag == "--solver"):
         raise SystemExit("online learns from its samples one after another: it can't be split")
     ids = part(task, task_arguments(options), index, count)
     if not ids:

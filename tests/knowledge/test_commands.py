@@ -451,7 +451,9 @@ def test_an_audit_names_the_pairs_and_writes_them(bank: Path, tmp_path: Path) ->
 def test_a_published_bank_is_imported(tmp_path: Path) -> None:
     published = tmp_path / "published.json"
     published.write_text(json.dumps(one_entry()))
-    said = works("import", published, "--from", "kate", "-o", tmp_path / "b", "--notes", tmp_path / "notes")
+    told = ("import", published, "--from", "kate", "-o", tmp_path / "b")
+    said = works(*told, "--notes", tmp_path / "notes")
+    assert "which an import does not replace" in refused(*told)
     held = load_bank(tmp_path / "b")
     assert f"b: {len(held.items)} items (" in said and held.card.items_hash in said
     assert {item.form for item in held.items} == {"summary", "trajectory"}

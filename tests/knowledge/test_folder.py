@@ -141,9 +141,12 @@ def test_a_duplicate_of_other_classes_is_found_by_both(tmp_path: Path) -> None:
     [made] = merged_items([one], [other])
     assert made.id == one.id and made.classes == (*one.classes, "TicketAPI")
     save_bank(make_bank([one], BANK.card), tmp_path / "b")
-    for _ in range(2):
-        bank, new = anyio.run(append, tmp_path / "b", [other], BANK.card)
-        assert new == 0 and load_bank(tmp_path / "b").items == bank.items == (made,)
+    save_bank(dense(3), tmp_path / "d")
+    for name in "bbdd":
+        bank, new = anyio.run(append, tmp_path / name, [other], BANK.card)
+        assert new == 0 and bank.items[0] == made
+        loaded = load_bank(tmp_path / name)
+        assert loaded.items == bank.items and (name == "b" or vectors_of(loaded).shape[0] == 3)
 
 
 def test_an_id_that_is_taken_by_other_content_gets_a_digest() -> None:

@@ -62,7 +62,7 @@ def test_a_cancelled_request_is_aborted_by_the_server(server: Server) -> None:
     time.sleep(1)
     assert metric(server, "vllm:num_requests_running") == 0
     assert metric(server, "vllm:generation_tokens_total") == made
-    # They run side by side: how far they came depends on the load, but none may have come to its end.
+    # They run side by side, at one pace: how far they came depends on the load, but it is not to their end.
     assert SHORT < made - before < len(long) * LONG
 
 

@@ -77,9 +77,12 @@ def test_an_embedder_that_is_not_there(run: Run, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv(EndpointEmbedder.BASE_URL, f"http://127.0.0.1:{free_port()}/v1")
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.02)
-    log = run(bfcl(), Scripted(never).model(), knowledge(bank=str(tmp_path / "b")), sample_id=ENTRIES)
-    assert log.status == "error" and log.error and not log.samples
-    assert "The embedder 'openai:m' failed at http://127.0.0.1" in log.error.message
+    for solver in (knowledge(bank=str(tmp_path / "b")), nearest(bank=str(tmp_path / "b"))):
+        log = run(bfcl(), Scripted(never).model(), solver, sample_id=ENTRIES)
+        assert log.status == "error" and log.error and not log.samples
+        assert "The embedder 'openai:m' failed at http://127.0.0.1" in log.error.message
+    without = kate(knowledge="none", bank=str(tmp_path / "b"), aggregate="majority")
+    assert run(bfcl(), Scripted(done).model(), without, sample_id=ENTRIES).status == "success"
 
 
 @pytest.mark.parametrize("max_samples", [None, 2])
@@ -96,6 +99,17 @@ def test_candidates_that_could_not_differ(solver: Solver, run: Run) -> None:
     log = run(bfcl(), "simulated/default", solver, sample_id=ENTRIES, temperature=0)
     assert log.status == "error" and log.error and not log.samples
     assert "leave --temperature out (candidates are then drawn at 1)" in log.error.message
+
+
+def test_a_temperature_that_would_not_reach_the_candidates(run: Run) -> None:
+    log = run(bfcl(), Scripted(never).model(), width(), sample_id=ENTRIES, temperature=0.7)
+    assert log.status == "error" and log.error and "-S temperature=0.7" in log.error.message
+
+
+@pytest.mark.parametrize("solver", [width(width="1"), width(sampling="perspectives"), width(temperature=0.3)])
+def test_what_is_greedy_or_has_its_own_temperature_is_played_at_0(solver: Solver, run: Run) -> None:
+    log = run(bfcl(), "simulated/default", solver, sample_id=ENTRIES, temperature=0)
+    assert log.status == "success"
 
 
 def test_what_is_right_is_played(run: Run, tmp_path: Path) -> None:

@@ -184,12 +184,13 @@ async def _write(
     said: Callable[[str, int, int], None],
 ) -> Written[Text]:
     asked = [job for one in played for job in jobs(one)]
+    total = len({job.key(str(teacher)) for job in asked})  # equal ones are asked once
     done = failed = 0
 
     def tick(good: bool) -> None:
         nonlocal done, failed
         done, failed = done + 1, failed + (not good)
-        said(f"Writing ({failed} refused)" if failed else "Writing", done, len(asked))
+        said(f"Writing ({failed} refused)" if failed else "Writing", done, total)
 
     return await write(asked, teacher, journal, asking.retry_failed, tick)
 

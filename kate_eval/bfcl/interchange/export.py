@@ -142,10 +142,7 @@ class _Damaged(Exception):
 
 
 def _runs(logs: Sequence[Path], partial: bool, tell: Tell) -> list[_Run]:
-    chosen = ended_logs(logs, "bfcl", "BFCL", partial, tell)
-    chosen = {name: log for name, log in chosen.items() if _is_same_data(name, log, tell)}
-    if not chosen:
-        raise ConfigurationError(f"No run was played on the data of bfcl-eval {engine.BFCL_EVAL_VERSION}")
+    chosen = ended_logs(logs, "bfcl", "BFCL", partial, tell, lambda name, log: _is_same_data(name, log, tell))
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for name, log in chosen.items():
         parts[_settings(log) if SHARDS in metadata_of(log) else name].append(name)

@@ -11,7 +11,8 @@ from inspect_ai.model import Model
 
 Json = dict[str, Any]
 Kind = Literal["unreachable", "tls", "auth", "not an API", "slow", "refused", "failed"]
-CERTAIN: tuple[Kind, ...] = ("unreachable", "tls", "auth", "not an API")
+UNREACHABLE: Literal["unreachable"] = "unreachable"
+CERTAIN: tuple[Kind, ...] = (UNREACHABLE, "tls", "auth", "not an API")
 """Kinds of failure that no other request would escape."""
 HOSTED = {"openai": "https://api.openai.com/v1"}
 SHOWN = 300
@@ -97,7 +98,7 @@ def _no_connection(ex: httpx.ConnectError, url: str) -> Failure:
         remedy = "Use http:// if the server has no TLS, or point SSL_CERT_FILE at its authority"
         return Failure("tls", f"TLS with {url} failed: {str(ex)[:SHOWN]}. {remedy}")
     remedy = "Start one (kate serve MODEL), or correct --model-base-url"
-    return Failure("unreachable", f"No server answers at {url} ({str(ex)[:SHOWN]}). {remedy}")
+    return Failure(UNREACHABLE, f"No server answers at {url} ({str(ex)[:SHOWN]}). {remedy}")
 
 
 def _check(response: httpx.Response, url: str) -> None:
@@ -140,7 +141,7 @@ def words(response: httpx.Response) -> str:
 def addresses(model: Model, base_url: str | None = None) -> list[tuple[str, str, str]]:
     """The base URLs (separated by commas), each with the model's name there and the key.
 
-    None for a provider that isn't one of HTTP. Nothing is started: vllm/ without a URL has none yet.
+    Empty for a provider that isn't one of HTTP. Nothing is started: vllm/ without a URL has none yet.
     """
     api = model.api
     provider = str(model).split("/")[0]

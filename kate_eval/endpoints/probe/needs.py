@@ -54,10 +54,10 @@ def verdict(needs: Sequence[Need], findings: Findings) -> Verdict:
 
 
 def _answered_nothing(needs: Sequence[Need], findings: Findings) -> bool:
-    """Whether a server that is there gave no usable answer to what must be known beside that."""
+    """Whether nothing that must be known, beside that a server is there, could be told in either way."""
     asked = [need for need in needs if need.must and need not in PRESENT]
-    there = "server" in findings and findings["server"].state == "yes"
-    return there and bool(asked) and all(_unsure(need, findings) for need in asked)
+    arrived = any(found.state == "yes" for name, found in findings.items() if name.startswith("Inspect: "))
+    return not arrived and bool(asked) and all(_unsure(need, findings) for need in asked)
 
 
 def _unsure(need: Need, findings: Findings) -> bool:

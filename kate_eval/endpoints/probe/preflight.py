@@ -24,6 +24,11 @@ PROVIDERS = ("vllm", "openai-api", "kate")
 """Servers that someone set up: hosted services have what they sell."""
 
 
+def is_off() -> bool:
+    """Whether the user wants no endpoint to be asked beforehand."""
+    return os.environ.get(VARIABLE, "").lower() in ("false", "0", "no", "off")
+
+
 class EndpointCheck:
     """Checks the models of one run."""
 
@@ -43,7 +48,7 @@ class EndpointCheck:
         Raises:
             EndpointError: something needed is certainly missing.
         """
-        if not needs or os.environ.get(VARIABLE, "").lower() in ("false", "0", "no", "off"):
+        if not needs or is_off():
             return
         await self._check(get_model(), url, needs)
         for role in roles:

@@ -10,7 +10,7 @@ import httpx
 from inspect_ai.model import Model
 
 from kate_eval.endpoints.probe import choices, harness, server, tools
-from kate_eval.endpoints.probe.endpoint import Endpoint, Failure, addresses
+from kate_eval.endpoints.probe.endpoint import UNREACHABLE, Endpoint, Failure, addresses
 from kate_eval.endpoints.probe.findings import Finding, Findings, by_check, no, unsure, yes
 from kate_eval.errors import ConfigurationError
 
@@ -132,25 +132,34 @@ def _complete(found: Findings, why: str) -> Findings:
 
 
 async def glance(model: Model, base_url: str | None, seconds: float, with_tools: bool) -> Findings:
-    """The few checks that a run needs before its first sample: at most three requests of a token or two.
+    """The few checks that a run needs before its first sample: its list of models, a request with tools.
 
-    Of several base URLs the first one that may work is looked at: requests go to those that answer.
+    Of several base URLs, those at which nobody answers are left out, as the provider leaves them out; one
+    that answers and refuses decides, for its share of the requests would fail.
     """
-    hopeless: list[Findings] = []
     async with httpx.AsyncClient(timeout=seconds, follow_redirects=True) as client:
-        for place in addresses(model, base_url):
-            endpoint = Endpoint(*place, client, seconds)
-            found = await _is_there(endpoint)
-            if _hopeless(found):
-                hopeless.append(found)
-                continue
-            for one in hopeless:
-                logger.warning("Left out while it stays so: %s", _why(one))
-            if with_tools:
-                checks: dict[str, Check] = {"tools": partial(tools.accepted, endpoint)}
-                found |= await _together(checks, seconds)
-            return found
-    return _all_hopeless(hopeless)
+        endpoints = [Endpoint(*place, client, seconds) for place in addresses(model, base_url)]
+        seen: dict[int, Findings] = {}
+
+        async def look(number: int) -> None:
+            seen[number] = await _is_there(endpoints[number])
+
+        async with anyio.create_task_group() as group:
+            for number in range(len(endpoints)):
+                group.start_soon(look, number)
+        there = [number for number in sorted(seen) if not _is_gone(seen[number])]
+        if not there:
+            return _all_gone([seen[number] for number in sorted(seen)])
+        for number in sorted(seen.keys() - set(there)):
+            logger.warning("Left out until it answers: %s", seen[number]["server"].says)
+        refusing = [number for number in there if _hopeless(seen[number])]
+        answering = [number for number in there if seen[number]["server"].state == "yes"]
+        chosen = (refusing or answering or there)[0]
+        found = seen[chosen]
+        if with_tools and not _hopeless(found):
+            checks: dict[str, Check] = {"tools": partial(tools.accepted, endpoints[chosen])}
+            found |= await _together(checks, seconds)
+        return found
 
 
 async def _is_there(endpoint: Endpoint) -> Findings:
@@ -161,13 +170,14 @@ async def _is_there(endpoint: Endpoint) -> Findings:
         return by_check([unsure("server", f"no answer within {endpoint.seconds:g} s")])
 
 
-def _why(hopeless: Findings) -> str:
-    return "; ".join(finding.says for finding in hopeless.values() if finding.state == "no")
+def _is_gone(found: Findings) -> bool:
+    """Whether nobody answers there."""
+    return found["server"].evidence == UNREACHABLE
 
 
-def _all_hopeless(found: list[Findings]) -> Findings:
-    """The first one's findings, whose server finding names the others', too."""
-    if len(found) < 2:
-        return found[0] if found else {}
-    says = " | ".join(_why(one) for one in found)
-    return found[0] | by_check([no("server", says)])
+def _all_gone(found: list[Findings]) -> Findings:
+    """One finding that names all places at which nobody answers."""
+    if not found:
+        return {}
+    says = dict.fromkeys(one["server"].says for one in found)
+    return by_check([no("server", " | ".join(says), UNREACHABLE)])

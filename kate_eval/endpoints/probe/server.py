@@ -20,7 +20,7 @@ async def models(endpoint: Endpoint) -> list[Finding]:
         listed = read_json(await endpoint.get("models")).get("data")
     except Failure as ex:
         if ex.kind in CERTAIN:
-            return [no("server", str(ex))]
+            return [no("server", str(ex), ex.kind)]
         can_not = unsure("model", "the server does not list its models", str(ex))
         return [unsure("server", f"/models: {ex}"), can_not]
     entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []

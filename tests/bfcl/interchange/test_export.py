@@ -176,7 +176,10 @@ def test_a_run_on_other_data_is_named_and_the_others_are_exported(
     spec = one_failed.eval
     metadata = {**(spec.metadata or {}), "bfcl_eval_version": "2025.1.1"}
     old = one_failed.model_copy(
-        update={"eval": spec.model_copy(update={"metadata": metadata, "eval_id": "old"})}
+        update={
+            "eval": spec.model_copy(update={"metadata": metadata, "eval_id": "old"}),
+            "status": "cancelled",  # nobody is told to finish it, either
+        }
     )
     write_eval_log(old, str(tmp_path / "logs" / "old.eval"))
     done = exported(tmp_path / "logs", tmp_path / "out")
@@ -186,7 +189,7 @@ def test_a_run_on_other_data_is_named_and_the_others_are_exported(
         and "3 entries of" in done.output
     )
     done = exported(tmp_path / "logs" / "old.eval", tmp_path / "none")
-    assert done.exit_code == 1 and "No run was played on the data of bfcl-eval 20" in done.output
+    assert done.exit_code == 1 and "None of the BFCL logs in " in done.output
     assert not (tmp_path / "none").exists()
 
 

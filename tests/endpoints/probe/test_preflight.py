@@ -65,6 +65,14 @@ def test_one_of_several_servers_is_enough(run: Any) -> None:
     assert log.status == "error" and log.error.message.count("No server answers") == 2
 
 
+def test_one_of_several_servers_that_lacks_the_model_stops_the_run(run: Any) -> None:
+    with serving(Fake()) as good, serving(Fake(models=("other",))) as bad:
+        both = f"{good.url},{bad.url}"
+        log = run(bfcl(categories="multiple"), "kate/fake", baseline(), limit=2, model_base_url=both)
+    assert log.status == "error" and "the server has no model 'fake'" in log.error.message
+    assert not good.requests
+
+
 def test_what_asks_no_model_or_offers_no_tools_is_not_stopped(run: Any) -> None:
     with serving(Fake(tools="refused")) as fake:
         assert play(run, fake, nearest()).status == "success"

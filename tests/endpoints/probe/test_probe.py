@@ -128,9 +128,11 @@ def test_each_solver_has_needs_and_a_verdict() -> None:
     raw = verdict(needs_of("baseline") or (), found(Fake(tools="raw")))
     assert raw.state == "works" and "recover" in raw.lines[0]
     mute = {name: unsure(name, "no answer within 8 s") for name in found(Fake())}
-    mute["server"] = yes("server", "answers")
-    open_ = verdict(needs_of("kate") or (), mute)
-    assert open_.state == "unsure" and "--seconds 60" in open_.lines[-1]
+    for server in (mute["server"], yes("server", "answers")):
+        open_ = verdict(needs_of("kate") or (), mute | {"server": server})
+        assert open_.state == "unsure" and "--seconds 60" in open_.lines[-1]
+    through_inspect = mute | {"Inspect: choices": yes("Inspect: choices", "arrive")}
+    assert verdict(needs_of("kate") or (), through_inspect).state == "works"
     notes = verdict(needs_of("width") or (), found(Fake(honours_n=False)))
     assert notes.state == "works" and "a request" in notes.lines[0]
 
