@@ -154,9 +154,7 @@ def require_order(solver: str, max_samples: int | None) -> None:
         )
 
 
-def require_variety(
-    solver: str, parameters: Mapping[str, Any], own: float | None, run: float | None = None
-) -> None:
+def require_variety(solver: str, parameters: Mapping[str, Any], own: float | None, run: float | None) -> None:
     """Check that several samples of one prompt can differ, and are drawn as the user says.
 
     Args:

@@ -88,7 +88,7 @@ async def write(
     Raises:
         EndpointError: the model's endpoint failed; what is done is in the journal.
     """
-    run: _Run[T] = _Run(writer, journal, retry_failed, tick or (lambda done: None))
+    run: _Run[T] = _Run(writer, journal, retry_failed)
     limiter = anyio.CapacityLimiter(AT_ONCE)
 
     alike: dict[str, list[int]] = {}
@@ -97,12 +97,15 @@ async def write(
 
     async def ask_once(places: Sequence[int]) -> None:
         async with limiter:
-            for place in places:  # equal jobs share the first one's answer
+            for place in places:  # equal jobs share the first one's answer, and are one for `tick`
                 if run.error is None:
-                    await run.end(place, jobs[place])
+                    done = await run.end(place, jobs[place])
+                    if done is not None and tick is not None and place == places[0]:
+                        tick(done)
+        if run.error is not None:
+            group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + GRACE_S)
 
     async with anyio.create_task_group() as group:
-        run.scope = group.cancel_scope
         for places in alike.values():
             group.start_soon(ask_once, places)
     if isinstance(run.error, EndpointError):
@@ -130,21 +133,18 @@ def answered(jobs: Sequence[Job[T]], writer: Model, journal: Journal) -> list[T]
 class _Run(Generic[T]):
     """The state of one `write`."""
 
-    def __init__(self, writer: Model, journal: Journal, retry_failed: bool, tick: Tick) -> None:
+    def __init__(self, writer: Model, journal: Journal, retry_failed: bool) -> None:
         self.writer = writer
         self.journal = journal
         self.retry_failed = retry_failed
-        self.tick = tick
         self.items: dict[int, T] = {}
         self.written: Written[T] = Written()
         self.ended = 0
         self.error: Exception | None = None
         self.asked: set[str] = set()
-        self.told: set[str] = set()
-        self.scope: anyio.CancelScope | None = None
 
-    async def end(self, place: int, job: Job[Any]) -> None:
-        """Bring a job to its end: from the journal, or by asking."""
+    async def end(self, place: int, job: Job[Any]) -> bool | None:
+        """Bring a job to its end, from the journal or by asking: whether it gave an item; None: it failed."""
         key = job.key(str(self.writer))
         entry = self.journal.find(key)
         if entry is not None and self.journal.knows(key, self.retry_failed and key not in self.asked):
@@ -156,15 +156,12 @@ class _Run(Generic[T]):
                 self.journal.add(entry)
             except Exception as ex:  # raised by `write`, when the jobs in flight have ended
                 self.error = self.error or ex
-                if self.scope is not None:
-                    self.scope.deadline = min(self.scope.deadline, anyio.current_time() + GRACE_S)
-                return
+                return None
             self.written.input_tokens += entry.input_tokens
             self.written.output_tokens += entry.output_tokens
-        self._take(place, job, entry, again=key in self.told)
-        self.told.add(key)
+        return self._take(place, job, entry)
 
-    def _take(self, place: int, job: Job[T], entry: Entry, again: bool) -> None:
+    def _take(self, place: int, job: Job[T], entry: Entry) -> bool:
         failure = entry.failure
         if not failure:
             try:
@@ -175,8 +172,7 @@ class _Run(Generic[T]):
             self.written.failed[job.form] += 1
             self.written.reasons[failure] += 1
         self.ended += 1
-        if not again:  # equal jobs are one answer
-            self.tick(not failure)
+        return not failure
 
     async def _ask(self, job: Job[T], key: str) -> Entry:
         messages: list[ChatMessage] = [ChatMessageUser(content=job.prompt)]
